@@ -1,0 +1,162 @@
+"""De-identification profiles as contracts: ``data_contracts/deid/NAME.yaml``.
+
+A profile says what is *wanted* (base profile, the standard's options, kinds of objects, exceptions, each with its
+reason); ``aida_pipelines.deid.rules`` turns it into one action for each attribute. Here only the words are checked:
+attributes and SOP classes that don't exist are an error when the contract is loaded, not when an instance is.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+class Option(StrEnum):
+    """The options of PS3.15 annex E.3 that a profile may take; the values are used in contracts."""
+
+    RETAIN_UIDS = "retain-uids"
+    RETAIN_DEVICE_IDENTITY = "retain-device-identity"
+    RETAIN_INSTITUTION_IDENTITY = "retain-institution-identity"
+    RETAIN_PATIENT_CHARACTERISTICS = "retain-patient-characteristics"
+    RETAIN_LONGITUDINAL_FULL_DATES = "retain-longitudinal-full-dates"
+    RETAIN_LONGITUDINAL_MODIFIED_DATES = "retain-longitudinal-modified-dates"
+    CLEAN_DESCRIPTORS = "clean-descriptors"
+
+
+class Action(StrEnum):
+    """What is done to one attribute. A sequence that stays is gone through item by item, whatever the action."""
+
+    REMOVE = "remove"
+    EMPTY = "empty"  # present, of zero length
+    DUMMY = "dummy"  # a fixed value of the VR that says nothing
+    REMAP_UID = "remap-uid"  # a UID of our own, the same for the same original
+    KEEP = "keep"
+    SHIFT_DATE = "shift-date"  # moved by the subject's offset
+    CLEAN_TEXT = "clean-text"  # only words of the allow-list stay
+
+
+def _attribute(name: str) -> str:
+    from pydicom.datadict import dictionary_has_tag, tag_for_keyword
+
+    if match := re.fullmatch(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)", name):
+        known = dictionary_has_tag(int(match[1] + match[2], 16))
+    else:
+        known = tag_for_keyword(name) is not None
+    if not known:
+        raise ValueError(f"{name!r} is no attribute of the DICOM dictionary (a keyword or '(gggg,eeee)')")
+    return name
+
+
+def _sop_class(name: str) -> str:
+    from pydicom.uid import UID_dictionary
+
+    for uid, (title, kind, _, _, keyword) in UID_dictionary.items():
+        if kind == "SOP Class" and name in (uid, title, keyword):
+            return uid
+    raise ValueError(f"{name!r} is no SOP class of the standard (a keyword, a name or a UID)")
+
+
+Attribute = Annotated[str, AfterValidator(_attribute)]
+"""An attribute by keyword or ``(gggg,eeee)``."""
+
+SopClass = Annotated[str, AfterValidator(_sop_class)]
+"""A SOP class; a keyword or name is turned into its UID."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AttributeRule(_Strict):
+    """An exception from table E.1-1, or a decision on attributes that the table doesn't list.
+
+    Attributes:
+        attributes: Which ones, at every level of nesting.
+        action: What is done to them.
+        reason: Why, for the person who reviews the profile.
+    """
+
+    attributes: tuple[Attribute, ...] = Field(min_length=1)
+    action: Action
+    reason: str = Field(min_length=1)
+
+
+class Layer(_Strict):
+    """Rules that hold for some instances only; a later layer wins over an earlier one and over the profile's own.
+
+    Attributes:
+        name: What the layer is for.
+        modalities: Instances of these modalities; empty means all.
+        manufacturers: Instances whose manufacturer contains one of these words, whatever the case; empty means all.
+        rules: What holds for them.
+    """
+
+    name: str
+    modalities: tuple[str, ...] = ()
+    manufacturers: tuple[str, ...] = ()
+    rules: tuple[AttributeRule, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_a_condition(self) -> Layer:
+        if not (self.modalities or self.manufacturers):
+            raise ValueError(
+                "a layer needs modalities or manufacturers; rules for all belong in the profile's 'rules'"
+            )
+        return self
+
+
+class PixelText(_Strict):
+    """When pixels may hold text that identifies. An instance that says so itself is always held.
+
+    Attributes:
+        trust_declared_no: Burned In Annotation (0028,0301) = NO is believed for the kinds below.
+        risk_sop_classes: Kinds of objects that are held unless declared free of text.
+        risk_modalities: Modalities that are held unless declared free of text.
+        risk_image_types: Words of Image Type (0008,0008) that mark a picture of a screen.
+    """
+
+    trust_declared_no: bool
+    risk_sop_classes: tuple[SopClass, ...] = ()
+    risk_modalities: tuple[str, ...] = ()
+    risk_image_types: tuple[str, ...] = ()
+
+
+class DeidProfile(_Strict):
+    """How instances are de-identified.
+
+    Attributes:
+        name: The file's name without its ending.
+        version: Semantic; raised with every change.
+        title: One line.
+        description: For the data protection officer: what it keeps and for what use.
+        base: The profile that the options modify: PS3.15's Basic Application Level Confidentiality Profile.
+        options: The options of PS3.15 annex E.3 that are taken.
+        sop_classes: Kinds of objects that are let through; all others are held.
+        pixel_text: When pixels may hold identifying text.
+        rules: Exceptions and additions; a later rule wins.
+        layers: Rules for some modalities or manufacturers.
+        fingerprint: SHA-256 of the contract's bytes, set by whoever loads it.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    title: str
+    description: str
+    base: Literal["basic"]
+    options: frozenset[Option] = frozenset()
+    sop_classes: frozenset[SopClass]
+    pixel_text: PixelText
+    rules: tuple[AttributeRule, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    fingerprint: str = ""
+
+    @model_validator(mode="after")
+    def _one_way_with_dates(self) -> DeidProfile:
+        if {Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES} <= self.options:
+            raise ValueError(
+                "dates are either kept in full or modified: PS3.15 E.3.6 allows one of the two options"
+            )
+        return self
