@@ -47,9 +47,9 @@ class RefinementSettings:
     curated_store: str
 
     @property
-    def dagster_home(self) -> Path:
-        """Dagster's own storage (runs, events); holds nothing identifying."""
-        return self.home / "dagster"
+    def work_dir(self) -> Path:
+        """Local scratch for de-identified intermediate files."""
+        return self.home / "refined" / ".work"
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ class IntakeSettings:
 def aida_home(env: Mapping[str, str] = os.environ) -> Path:
     """``AIDA_HOME``, absolute; default ``./aida_home``."""
     return Path(env.get("AIDA_HOME") or "aida_home").expanduser().absolute()
+
+
+def dagster_home(env: Mapping[str, str] = os.environ) -> Path:
+    """Dagster's own storage (runs, events); holds nothing identifying."""
+    return aida_home(env) / "dagster"
 
 
 def contracts_dir(env: Mapping[str, str] = os.environ) -> Path:

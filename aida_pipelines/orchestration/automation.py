@@ -1,0 +1,18 @@
+"""When assets refresh on their own. Conditions are named here and used by name in the specs.
+
+https://docs.dagster.io/guides/automate/declarative-automation
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+ONCE_UPSTREAM_IS_SOUND = (
+    dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
+).with_label("once_upstream_is_sound")
+"""Delivery by delivery: as soon as the stage before has written, and its blocking checks have passed."""
+
+AFTER_EACH_DELIVERY = (
+    dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+).with_label("after_each_delivery")
+"""Fan-in of all deliveries. A plain ``eager`` never fires while any delivery is missing or held, which is always."""
