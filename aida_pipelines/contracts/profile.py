@@ -1,8 +1,9 @@
 """De-identification profiles as contracts: ``data_contracts/deid/NAME.yaml``.
 
-A profile says what is *wanted* (base profile, the standard's options, kinds of objects, exceptions, each with its
-reason); ``aida_pipelines.deid.rules`` turns it into one action for each attribute. Here only the words are checked:
-attributes and SOP classes that don't exist are an error when the contract is loaded, not when an instance is.
+A profile says what is *wanted* (base profile, the standard's options, kinds of objects, exceptions, each with
+its reason); ``aida_pipelines.deid.rules`` turns it into one action for each attribute. Here only the words are
+checked: attributes and SOP classes that don't exist are an error when the contract is loaded, not when an
+instance is.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Option(StrEnum):
 
 
 class Action(StrEnum):
-    """What is done to one attribute. A sequence that stays is gone through item by item, whatever the action."""
+    """What is done to one attribute. A sequence that stays is gone through item by item."""
 
     REMOVE = "remove"
     EMPTY = "empty"  # present, of zero length
@@ -51,10 +52,12 @@ def _attribute(name: str) -> str:
 
 
 def _sop_class(name: str) -> str:
-    from pydicom.uid import UID_dictionary
+    from pydicom._uid_dict import UID_dictionary
 
+    if re.fullmatch(r"1\.2\.840\.10008\.[0-9.]+", name):
+        return name  # a class of the standard that is younger than the installed dictionary
     for uid, (title, kind, _, _, keyword) in UID_dictionary.items():
-        if kind == "SOP Class" and name in (uid, title, keyword):
+        if kind == "SOP Class" and name in (title, keyword):
             return uid
     raise ValueError(f"{name!r} is no SOP class of the standard (a keyword, a name or a UID)")
 
@@ -85,12 +88,12 @@ class AttributeRule(_Strict):
 
 
 class Layer(_Strict):
-    """Rules that hold for some instances only; a later layer wins over an earlier one and over the profile's own.
+    """Rules that hold for some instances only; later layers win over earlier ones and over the profile's own.
 
     Attributes:
         name: What the layer is for.
         modalities: Instances of these modalities; empty means all.
-        manufacturers: Instances whose manufacturer contains one of these words, whatever the case; empty means all.
+        manufacturers: Instances whose Manufacturer contains one of these words (any case); empty means all.
         rules: What holds for them.
     """
 
@@ -103,7 +106,7 @@ class Layer(_Strict):
     def _has_a_condition(self) -> Layer:
         if not (self.modalities or self.manufacturers):
             raise ValueError(
-                "a layer needs modalities or manufacturers; rules for all belong in the profile's 'rules'"
+                "a layer needs modalities or manufacturers; what holds for all belongs in 'rules'"
             )
         return self
 
@@ -157,6 +160,6 @@ class DeidProfile(_Strict):
     def _one_way_with_dates(self) -> DeidProfile:
         if {Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES} <= self.options:
             raise ValueError(
-                "dates are either kept in full or modified: PS3.15 E.3.6 allows one of the two options"
+                "dates are either kept in full or modified (PS3.15 E.3.6): take one of the options"
             )
         return self
