@@ -16,3 +16,11 @@ AFTER_EACH_DELIVERY = (
     dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
 ).with_label("after_each_delivery")
 """Fan-in of all deliveries. A plain ``eager`` never fires while any delivery is missing or held, which is always."""
+
+REFINEMENT_AUTOMATION = dg.AutomationConditionSensorDefinition(
+    "refinement_automation",
+    target=dg.AssetSelection.all(),
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    description="Refreshes refined and curated assets when what they are made of has changed and is sound.",
+)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dagster as dg
 
 from aida_pipelines.contracts.load import load_contracts
-from aida_pipelines.orchestration import checks, jobs, sensors
+from aida_pipelines.orchestration import checks, jobs
 from aida_pipelines.orchestration.assets.curated_datasets import candidate_asset, release_asset
 from aida_pipelines.orchestration.assets.harmonisation import TABLES, harmonisation
 from aida_pipelines.orchestration.assets.quality_checks import quality_checks
 from aida_pipelines.orchestration.assets.warehouse import warehouse_asset
+from aida_pipelines.orchestration.automation import REFINEMENT_AUTOMATION
 from aida_pipelines.orchestration.resources import RefinementZones
 from aida_pipelines.settings import RefinementSettings, refinement_settings
 from aida_pipelines.stages import Stage
@@ -31,7 +32,7 @@ def build_defs(settings: RefinementSettings) -> dg.Definitions:
             checks.contract_checks(contracts, stage=Stage.QUALITY_CHECKS, tables=["quality"]),
         ],
         jobs=[jobs.REFINE, jobs.candidate_job(contracts), jobs.release_job(contracts), jobs.WAREHOUSE],
-        sensors=[sensors.REFINEMENT_AUTOMATION],
+        sensors=[REFINEMENT_AUTOMATION],
         resources={"zones": RefinementZones.of(settings)},
         executor=dg.in_process_executor,  # see intake
     )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from aida_pipelines.orchestration import outstanding
 from aida_pipelines.orchestration.jobs import INTAKE
+from aida_pipelines.orchestration.outstanding.intake import outstanding
 from aida_pipelines.orchestration.partitions import DELIVERIES
 from aida_pipelines.orchestration.resources import IntakeZones
 
@@ -20,23 +20,13 @@ from aida_pipelines.orchestration.resources import IntakeZones
 )
 def new_deliveries(context: dg.SensorEvaluationContext, zones: IntakeZones) -> dg.SensorResult:
     """Starts intake for each new delivery, and again when its contract, profile or a steward's decision changed."""
-    found = list(
-        outstanding.intake(zones.raw(), zones.refined(), zones.contracts(), zones.key_file)
-    )
+    found = list(outstanding(zones.raw(), zones.refined(), zones.contracts(), zones.key_file))
     known = set(context.instance.get_dynamic_partitions(str(DELIVERIES.name)))
     new = [item.delivery for item in found if item.delivery not in known]
     return dg.SensorResult(
         dynamic_partitions_requests=[DELIVERIES.build_add_request(new)] if new else [],
         run_requests=[
-            dg.RunRequest(partition_key=item.delivery, run_key=f"{item.delivery}:{item.key}") for item in found
+            dg.RunRequest(partition_key=item.delivery, run_key=f"{item.delivery}:{item.key}")
+            for item in found
         ],
     )
-
-
-REFINEMENT_AUTOMATION = dg.AutomationConditionSensorDefinition(
-    "refinement_automation",
-    target=dg.AssetSelection.all(),
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=30,
-    description="Refreshes refined and curated assets when what they are made of has changed and is sound.",
-)
