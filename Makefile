@@ -1,0 +1,57 @@
+# Everything a developer, the demo and CI do, by name. `make help` lists it.
+# On a fresh machine: Python 3.11, make and the package registry are all that is needed.
+
+VENV    ?= .venv
+PYTHON  ?= python3.11
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/.installed
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow test-all lint format ui docs bench lock clean
+
+help: ## Show what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(STAMP) ## Install everything, pinned and hashed, into .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(STAMP) ## Two deliveries from two hospitals to a signed, pulled, verified release
+	$(BIN)/aida demo
+
+test: $(STAMP) ## The default suite: under 10 minutes on 2 cores
+	$(BIN)/pytest -n $(WORKERS) -m "not slow and not browser"
+
+test-slow: $(STAMP) ## What takes minutes: large deliveries, kills, the UI in a browser
+	$(BIN)/pytest -m "slow or browser"
+
+test-all: test test-slow ## Both
+
+lint: $(STAMP) ## Ruff and mypy (strict)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ui: $(STAMP) ## The Dagster UI on http://127.0.0.1:3000
+	$(BIN)/aida ui
+
+docs: $(STAMP) ## Make the pages that are generated from contracts and code
+	$(BIN)/python -m tools.make_docs
+
+bench: $(STAMP) ## Figures that the docs quote; prints them
+	$(BIN)/python benchmarks/storage.py
+
+lock: ## Pin every dependency with its hash (needs uv)
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --extra dev --extra build pyproject.toml -o requirements.lock
+
+clean: ## Remove what was made here (not AIDA_HOME)
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist *.egg-info
