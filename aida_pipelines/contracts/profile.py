@@ -1,9 +1,9 @@
 """De-identification profiles as contracts: ``data_contracts/deid/NAME.yaml``.
 
-A profile says what is *wanted* (base profile, the standard's options, kinds of objects, exceptions, each with
-its reason); ``aida_pipelines.deid.rules`` turns it into one action for each attribute. Here only the words are
-checked: attributes and SOP classes that don't exist are an error when the contract is loaded, not when an
-instance is.
+A profile says what is *wanted*: base profile, options of the standard, kinds of objects, exceptions with
+their reasons. ``aida_pipelines.deid.rules`` turns it into one action for each attribute. Here only the words
+are checked: an attribute or SOP class that does not exist is an error when the contract is loaded, not when
+an instance is worked on.
 """
 
 from __future__ import annotations

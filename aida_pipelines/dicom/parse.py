@@ -1,0 +1,388 @@
+"""Where the elements of a data set are in its bytes (PS3.5 section 7, PS3.10 section 7).
+
+One pass over the header's bytes; no value is copied or converted. Large files are given as a memory map: only
+the pages of the header are read, pixel data are a span.
+
+Unlike a general reader this one never guesses past damage: whatever does not add up is ``dicom-unreadable``.
+"""
+
+from __future__ import annotations
+
+import mmap
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from struct import Struct
+from struct import error as struct_error
+
+from pydicom._dicom_dict import DicomDictionary
+
+from aida_pipelines.errors import Quarantine
+
+Source = bytes | bytearray | memoryview | mmap.mmap
+
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+
+FLOAT_PIXELS, DOUBLE_PIXELS, PIXELS = 0x7FE00008, 0x7FE00009, 0x7FE00010
+_PIXEL_TAGS = frozenset({FLOAT_PIXELS, DOUBLE_PIXELS, PIXELS})
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_UNDEFINED = 0xFFFFFFFF
+
+LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
+SHORT_VRS = frozenset(
+    {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN"}
+    | {"SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"}
+)
+_VRS = {vr.encode(): vr for vr in LONG_VRS | SHORT_VRS}
+
+_YOUNGER_SYNTAXES = frozenset(
+    {
+        "1.2.840.10008.1.2.4.110",  # JPEG XL lossless
+        "1.2.840.10008.1.2.4.111",  # JPEG XL JPEG recompression
+        "1.2.840.10008.1.2.4.112",  # JPEG XL
+        "1.2.840.10008.1.2.8.1",  # Deflated image frame compression
+    }
+)
+"""Transfer syntaxes of the standard that pydicom 3.0's dictionary doesn't have yet."""
+
+MAX_DEPTH = 32
+"""Sequences within sequences. Real objects need fewer than 10; more is damage or an attack on the stack."""
+
+MAX_INFLATED = 1 << 30
+"""Bytes that a deflated data set may have when inflated: it is the one case that is held in memory whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How elements are written: with or without their VR, and in which byte order."""
+
+    implicit: bool
+    big_endian: bool
+
+    @property
+    def order(self) -> str:
+        """The byte order as ``struct`` writes it."""
+        return ">" if self.big_endian else "<"
+
+
+IMPLICIT = Encoding(implicit=True, big_endian=False)
+EXPLICIT = Encoding(implicit=False, big_endian=False)
+BIG = Encoding(implicit=False, big_endian=True)
+_ENCODINGS = {IMPLICIT_LITTLE: IMPLICIT, EXPLICIT_BIG: BIG}
+_SYNTAX_OF = {IMPLICIT: IMPLICIT_LITTLE, EXPLICIT: EXPLICIT_LITTLE, BIG: EXPLICIT_BIG}
+
+
+@dataclass(slots=True)
+class Element:
+    """One element of a data set.
+
+    Attributes:
+        tag: ``group << 16 | element``.
+        vr: As written; in implicit VR the dictionary's first VR, ``UN`` for what it doesn't know.
+        start: Offset of the value.
+        stop: Offset of the value's end.
+        items: For sequences, the elements of each item; None for all others.
+        encoding: How the items are written (UN sequences are implicit VR whatever surrounds them).
+    """
+
+    tag: int
+    vr: str
+    start: int
+    stop: int
+    encoding: Encoding
+    items: list[list[Element]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PixelSpan:
+    """The pixel data element, which is always passed on as it is.
+
+    Attributes:
+        tag: Pixel Data, Float Pixel Data or Double Float Pixel Data.
+        start: Offset of the element (its tag).
+        value: Offset of the value.
+        stop: Offset after the element, delimiters included.
+        encapsulated: Whether it is a sequence of fragments.
+    """
+
+    tag: int
+    start: int
+    value: int
+    stop: int
+    encapsulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """A DICOM file as parsed.
+
+    Attributes:
+        data: The bytes that all offsets refer to: the source itself, or the inflated data set.
+        transfer_syntax: Of ``data``; Explicit VR Little Endian for what was deflated.
+        encoding: How the data set's elements are written.
+        elements: The data set up to the pixel data, in the order of the file.
+        pixels: The pixel data, if there are any. What comes after them is not looked at.
+    """
+
+    data: Source
+    transfer_syntax: str
+    encoding: Encoding
+    elements: list[Element]
+    pixels: PixelSpan | None
+
+    def value(self, element: Element) -> bytes:
+        """The element's value, a copy."""
+        return bytes(self.data[element.start : element.stop])
+
+
+class _UnreadableError(Exception):
+    pass
+
+
+def vr_of(tag: int) -> str:
+    """The dictionary's VR (the first where it has several), ``UN`` for what isn't in the dictionary."""
+    entry = DicomDictionary.get(tag)
+    return entry[0][:2] if entry else "UN"
+
+
+def parse_file(source: Source) -> ParsedFile:
+    """Find the elements of a DICOM file, with or without preamble and file meta information.
+
+    Args:
+        source: The file's bytes or a memory map of them.
+
+    Raises:
+        Quarantine: ``not-dicom``; ``dicom-unreadable``: the structure is damaged; ``pixel-data-truncated``:
+            the pixel data go beyond the end of the file; ``transfer-syntax-unknown``.
+    """
+    try:
+        start, syntax = _file_meta(source)
+        if syntax == DEFLATED:
+            source, start, syntax = _inflated(source, start), 0, EXPLICIT_LITTLE
+        if syntax is not None:
+            _check_syntax(syntax)
+        return _parse_data_set(source, start, syntax)
+    except (_UnreadableError, struct_error, IndexError):
+        raise Quarantine("dicom-unreadable") from None
+
+
+def parse_data_set(data: Source, encoding: Encoding) -> list[Element]:
+    """The elements of a bare data set (no file meta), up to pixel data if there are any.
+
+    Raises:
+        Quarantine: ``dicom-unreadable``, ``pixel-data-truncated``.
+    """
+    try:
+        return _Walker(data).top_level(0, encoding)[0]
+    except (_UnreadableError, struct_error, IndexError):
+        raise Quarantine("dicom-unreadable") from None
+
+
+def _check_syntax(syntax: str) -> None:
+    from pydicom._uid_dict import UID_dictionary
+
+    entry = UID_dictionary.get(syntax)
+    if (entry is None or entry[1] != "Transfer Syntax") and syntax not in _YOUNGER_SYNTAXES:
+        raise Quarantine("transfer-syntax-unknown")
+
+
+def _file_meta(source: Source) -> tuple[int, str | None]:
+    """Where the data set starts and its transfer syntax as declared, if it is."""
+    if len(source) >= 132 and bytes(source[128:132]) == b"DICM":
+        start = 132
+    elif bytes(source[:2]) == b"\x02\x00":  # group 2 without a preamble
+        start = 0
+    else:
+        return 0, None
+    walker, syntax, position = _Walker(source), None, start
+    while bytes(source[position : position + 2]) == b"\x02\x00":
+        element, position = walker.element(position, len(source), EXPLICIT, 0)
+        if element.tag == 0x00020010:
+            text = bytes(source[element.start : element.stop])
+            syntax = text.decode("ascii", "replace").strip("\0 ")
+    return position, syntax or None
+
+
+def _inflated(source: Source, start: int) -> bytes:
+    """PS3.5 A.5: the data set after the file meta information is a raw deflate stream."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        data = inflater.decompress(memoryview(source)[start:], MAX_INFLATED)
+    except zlib.error:
+        raise _UnreadableError from None
+    if not inflater.eof:
+        raise _UnreadableError
+    return data
+
+
+def _parse_data_set(source: Source, start: int, syntax: str | None) -> ParsedFile:
+    declared = None if syntax is None else _ENCODINGS.get(syntax, EXPLICIT)
+    encoding = _detected(source, start)
+    if encoding is None:
+        raise Quarantine("not-dicom") if declared is None else _UnreadableError
+    if syntax is None or declared != encoding:
+        # Old exports leave the syntax out, and some devices write another one than they declare; how the
+        # first element is written can't lie.
+        syntax = _SYNTAX_OF[encoding]
+    elements, pixels = _Walker(source).top_level(start, encoding)
+    return ParsedFile(source, syntax, encoding, elements, pixels)
+
+
+def _detected(source: Source, start: int) -> Encoding | None:
+    """How the first element is written. Its group is 8 or a little more in every object there is."""
+    head = bytes(source[start : start + 8])
+    if len(head) < 8:
+        return None
+    little, big = int.from_bytes(head[:2], "little"), int.from_bytes(head[:2], "big")
+    explicit = head[4:6] in _VRS
+    if explicit and 0 < big < little:
+        return BIG
+    if 0 < little <= 0x0028 or explicit:
+        if explicit:
+            return EXPLICIT
+        known = (little << 16 | int.from_bytes(head[2:4], "little")) in DicomDictionary
+        length = int.from_bytes(head[4:8], "little")
+        plausible = length == _UNDEFINED or start + 8 + length <= len(source)
+        return IMPLICIT if plausible and (known or head[2:4] == b"\0\0") else None
+    return None
+
+
+class _Walker:
+    """Walks one buffer."""
+
+    def __init__(self, data: Source) -> None:
+        self.data = data
+        self.end = len(data)
+
+    def top_level(self, position: int, encoding: Encoding) -> tuple[list[Element], PixelSpan | None]:
+        elements: list[Element] = []
+        while position < self.end:
+            if self.end - position < 8:
+                if not any(self.data[position : self.end]):  # a padding byte or two after the last element
+                    break
+                raise _UnreadableError
+            tag = self.tag(position, encoding)
+            if tag in _PIXEL_TAGS:
+                return elements, self.pixels(position, tag, encoding)
+            if tag == 0 and not any(self.data[position : min(self.end, position + 4096)]):
+                break  # a file padded with zeros to a medium's block size
+            element, position = self.element(position, self.end, encoding, 0)
+            elements.append(element)
+        return elements, None
+
+    def tag(self, position: int, encoding: Encoding) -> int:
+        group, element = _TAG[encoding.big_endian].unpack_from(self.data, position)
+        return int(group) << 16 | int(element)
+
+    def head(self, position: int, encoding: Encoding) -> tuple[int, str, int, int]:
+        """Tag, VR, length and offset of the value of the element at ``position``."""
+        tag = self.tag(position, encoding)
+        big = encoding.big_endian
+        if encoding.implicit:
+            return tag, vr_of(tag), _U32[big].unpack_from(self.data, position + 4)[0], position + 8
+        vr = _VRS.get(bytes(self.data[position + 4 : position + 6]))
+        if vr is None:
+            raise _UnreadableError
+        if vr in LONG_VRS:
+            return tag, vr, _U32[big].unpack_from(self.data, position + 8)[0], position + 12
+        return tag, vr, _U16[big].unpack_from(self.data, position + 6)[0], position + 8
+
+    def element(self, position: int, stop: int, encoding: Encoding, depth: int) -> tuple[Element, int]:
+        """The element at ``position``, within ``stop``; and where the next one starts."""
+        if depth > MAX_DEPTH:
+            raise _UnreadableError
+        tag, vr, length, start = self.head(position, encoding)
+        if vr == "UN" and not encoding.implicit and (length == _UNDEFINED or vr_of(tag) == "SQ"):
+            # PS3.5 section 6.2.2, note 2: what is written as UN is implicit VR little endian inside.
+            vr, encoding = "SQ" if length == _UNDEFINED or not tag >> 16 & 1 else "UN", IMPLICIT
+        if length == _UNDEFINED:
+            if vr != "SQ" and not (encoding.implicit and vr == "UN"):
+                raise _UnreadableError
+            items, after = self.items(start, stop, encoding, depth, delimited=True)
+            return Element(tag, "SQ", start, after, encoding, items), after
+        after = start + length
+        if after > stop:
+            raise _UnreadableError
+        if vr == "SQ" and encoding.implicit and length and self.tag(start, encoding) != _ITEM:
+            vr = "UN"  # written when the dictionary had another VR for this tag
+        if vr == "SQ":
+            items, _ = self.items(start, after, encoding, depth, delimited=False)
+            return Element(tag, vr, start, after, encoding, items), after
+        return Element(tag, vr, start, after, encoding), after
+
+    def items(
+        self, position: int, stop: int, encoding: Encoding, depth: int, *, delimited: bool
+    ) -> tuple[list[list[Element]], int]:
+        items: list[list[Element]] = []
+        while delimited or position < stop:
+            tag, length = self.tag(position, encoding), self.length(position, encoding)
+            position += 8
+            if tag == _SEQUENCE_END and delimited:
+                return items, position
+            if tag != _ITEM or (length != _UNDEFINED and position + length > stop):
+                raise _UnreadableError
+            item, position = self.item(position, stop, length, encoding, depth)
+            items.append(item)
+        return items, position
+
+    def item(
+        self, position: int, stop: int, length: int, encoding: Encoding, depth: int
+    ) -> tuple[list[Element], int]:
+        elements: list[Element] = []
+        end = stop if length == _UNDEFINED else position + length
+        while length == _UNDEFINED or position < end:
+            if length == _UNDEFINED and self.tag(position, encoding) == _ITEM_END:
+                return elements, position + 8
+            element, position = self.element(position, end, encoding, depth + 1)
+            elements.append(element)
+        return elements, position
+
+    def length(self, position: int, encoding: Encoding) -> int:
+        return int(_U32[encoding.big_endian].unpack_from(self.data, position + 4)[0])
+
+    def pixels(self, position: int, tag: int, encoding: Encoding) -> PixelSpan:
+        _, vr, length, start = self.head(position, encoding)
+        if length != _UNDEFINED:
+            if start + length > self.end:
+                raise Quarantine("pixel-data-truncated")
+            return PixelSpan(tag, position, start, start + length, encapsulated=False)
+        if tag != PIXELS or vr not in ("OB", "OW", "UN"):
+            raise _UnreadableError
+        stop = start
+        for offset, fragment in fragments(self.data, start, self.end, encoding):
+            stop = offset + fragment
+        return PixelSpan(tag, position, start, stop + 8, encapsulated=True)
+
+
+def fragments(data: Source, start: int, end: int, encoding: Encoding) -> Iterator[tuple[int, int]]:
+    """Offset and length of each fragment of encapsulated pixel data, the offset table first (PS3.5 A.4).
+
+    Raises:
+        Quarantine: ``pixel-data-truncated``: the last one is not whole or the delimiter is missing;
+            ``dicom-unreadable``: something else is where a fragment should be.
+    """
+    position = start
+    while position + 8 <= end:
+        group, number = _TAG[encoding.big_endian].unpack_from(data, position)
+        tag, length = (
+            int(group) << 16 | int(number),
+            _U32[encoding.big_endian].unpack_from(data, position + 4)[0],
+        )
+        position += 8
+        if tag == _SEQUENCE_END:
+            return
+        if tag != _ITEM or length == _UNDEFINED:
+            raise Quarantine("dicom-unreadable")
+        if position + length > end:
+            break
+        yield position, length
+        position += length
+    raise Quarantine("pixel-data-truncated")
+
+
+_TAG = (Struct("<HH"), Struct(">HH"))
+_U32 = (Struct("<L"), Struct(">L"))
+_U16 = (Struct("<H"), Struct(">H"))
