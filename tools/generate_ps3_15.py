@@ -2,8 +2,8 @@
 
 Usage: ``python tools/generate_ps3_15.py data_contracts/standards/ps3_15_e1_1.csv EDITION``
 
-The CSV has one row an attribute: ``tag, name, retired, in_std_comp_iod, basic_profile`` and one column for each
-option. The module is written beside the package's other code and reviewed like it.
+The CSV has one row an attribute: ``tag, name, retired, in_std_comp_iod, basic_profile`` and one column for
+each option. The module is written beside the package's other code and reviewed like it.
 """
 
 from __future__ import annotations

@@ -40,13 +40,11 @@ class Action(StrEnum):
 
 
 def _attribute(name: str) -> str:
-    from pydicom.datadict import dictionary_has_tag, tag_for_keyword
+    from pydicom.datadict import tag_for_keyword
 
-    if match := re.fullmatch(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)", name):
-        known = dictionary_has_tag(int(match[1] + match[2], 16))
-    else:
-        known = tag_for_keyword(name) is not None
-    if not known:
+    # A tag may be younger than the installed dictionary; a keyword can't.
+    is_tag = re.fullmatch(r"\([0-9A-Fa-f]{3}[02468ACEace],[0-9A-Fa-f]{4}\)", name) is not None
+    if not is_tag and tag_for_keyword(name) is None:
         raise ValueError(f"{name!r} is no attribute of the DICOM dictionary (a keyword or '(gggg,eeee)')")
     return name
 

@@ -105,14 +105,14 @@ class PixelSpan:
         start: Offset of the element (its tag).
         value: Offset of the value.
         stop: Offset after the element, delimiters included.
-        encapsulated: Whether it is a sequence of fragments.
+        fragments: Number of fragments without the offset table; None for native pixel data.
     """
 
     tag: int
     start: int
     value: int
     stop: int
-    encapsulated: bool
+    fragments: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,13 +348,13 @@ class _Walker:
         if length != _UNDEFINED:
             if start + length > self.end:
                 raise Quarantine("pixel-data-truncated")
-            return PixelSpan(tag, position, start, start + length, encapsulated=False)
+            return PixelSpan(tag, position, start, start + length, None)
         if tag != PIXELS or vr not in ("OB", "OW", "UN"):
             raise _UnreadableError
-        stop = start
+        stop, count = start, -1
         for offset, fragment in fragments(self.data, start, self.end, encoding):
-            stop = offset + fragment
-        return PixelSpan(tag, position, start, stop + 8, encapsulated=True)
+            stop, count = offset + fragment, count + 1
+        return PixelSpan(tag, position, start, stop + 8, max(count, 0))
 
 
 def fragments(data: Source, start: int, end: int, encoding: Encoding) -> Iterator[tuple[int, int]]:

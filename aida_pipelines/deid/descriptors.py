@@ -1,0 +1,69 @@
+"""Descriptions reduced to words that are known to be harmless (PS3.15 E.3.5, option Clean Descriptors).
+
+An allow-list, not a search for names: what isn't on the list goes, so that a name nobody has heard of, a
+misspelt one or a telephone number doesn't need to be recognised.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+MAX_DIGITS = 8
+"""A description whose numbers together have more digits than this loses all of them: they may spell an id."""
+
+_WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)?[^\W_]*")
+_NUMBER = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,3})?)([^\W\d_]*)")
+_LETTERS_THEN_NUMBER = re.compile(r"([^\W\d_]+)([0-9]{1,4}(?:[.,][0-9]{1,2})?)([^\W\d_]*)")
+_KEPT_SEPARATOR = re.compile(r"[\s_\-+/().,:;*%&\[\]<>=^#]{0,3}")
+
+
+def load_tokens(path: Path) -> frozenset[str]:
+    """The words of ``vocabularies/descriptor_tokens.csv`` (column ``token``), casefolded."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return frozenset(row["token"].casefold() for row in csv.DictReader(file))
+
+
+class DescriptorCleaner:
+    """Keeps the words of an allow-list, small numbers with a unit, and codes like ``T1`` or ``b1000``.
+
+    Args:
+        tokens: The allowed words, casefolded.
+    """
+
+    def __init__(self, tokens: Iterable[str]) -> None:
+        self._tokens = frozenset(tokens)
+
+    def __call__(self, text: str) -> str:
+        """The text with everything else left out; words keep their order and the signs between them.
+
+        ``"T1 ax +Gd Anna Svensson"`` becomes ``"T1 ax +Gd"``.
+        """
+        kept = [match for match in _WORD.finditer(text) if self._allowed(match.group())]
+        numeric = [match for match in kept if _NUMBER.fullmatch(match.group())]
+        if sum(char.isdigit() for match in numeric for char in match.group()) > MAX_DIGITS:
+            kept = [match for match in kept if match not in numeric]
+        cleaned, end = "", -1
+        for match in kept:
+            between = text[end if end >= 0 else max(0, match.start() - 1) : match.start()]
+            if not _KEPT_SEPARATOR.fullmatch(between):
+                between = " "
+            if end < 0:
+                between = "+" if between == "+" else ""
+            elif between[-1:] != "+" and len(between) > 1:
+                between = " " if between.isspace() else between
+            cleaned += between + match.group()
+            end = match.end()
+        return cleaned.strip()
+
+    def _allowed(self, word: str) -> bool:
+        folded = word.casefold()
+        if folded in self._tokens:
+            return True
+        if match := _NUMBER.fullmatch(folded):
+            return not match[2] or match[2] in self._tokens
+        if match := _LETTERS_THEN_NUMBER.fullmatch(folded):
+            return match[1] in self._tokens and (not match[3] or match[3] in self._tokens)
+        return False

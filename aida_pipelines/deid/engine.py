@@ -1,0 +1,426 @@
+"""One instance de-identified: a new header, and the pixel data as they were.
+
+The header is rewritten element by element from the bytes of the source; pixel data are a view into the
+source, not decoded, not re-encoded and not copied. Encodings stay as they are except that a deflated data
+set comes out inflated (Explicit VR Little Endian).
+
+The rewriting is one class, ``_Rewriter``; a faster one has only to give the same bytes for the same parsed
+file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from pydicom._uid_dict import UID_dictionary
+
+from aida_pipelines.contracts.profile import Action, DeidProfile, Option
+from aida_pipelines.deid._ps3_15_e1_1 import EDITION
+from aida_pipelines.deid.dates import shift_value
+from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.pseudonym import Pseudonyms
+from aida_pipelines.deid.rules import RuleBook, Rules
+from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
+from aida_pipelines.dicom.parse import Element, Encoding, ParsedFile, Source, parse_file, vr_of
+from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, numbers, strings
+from aida_pipelines.errors import InstanceOutcome, Quarantine
+
+_CHARSET, _IMAGE_TYPE, _CODE_MEANING = 0x00080005, 0x00080008, 0x00080104
+_SOP_CLASS, _SOP_INSTANCE, _MODALITY, _MANUFACTURER = 0x00080016, 0x00080018, 0x00080060, 0x00080070
+_PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
+_STUDY, _SERIES = 0x0020000D, 0x0020000E
+_SAMPLES, _PHOTOMETRIC, _FRAMES = 0x00280002, 0x00280004, 0x00280008
+_ROWS, _COLUMNS, _BITS = 0x00280010, 0x00280011, 0x00280100
+_BURNED_IN, _TEMPORAL_MODIFIED = 0x00280301, 0x00280303
+_IDENTITY_REMOVED, _METHOD, _METHOD_CODES = 0x00120062, 0x00120063, 0x00120064
+_OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003})
+
+_VIDEO_SYNTAXES = ("1.2.840.10008.1.2.4.10", "1.2.840.10008.1.2.7.")
+"""MPEG-2, MPEG-4, HEVC (4.100 to 4.108) and SMPTE ST 2110: any number of frames in one fragment."""
+
+METHOD_CODES: dict[Option | None, tuple[str, str]] = {
+    None: ("113100", "Basic Application Confidentiality Profile"),
+    Option.CLEAN_DESCRIPTORS: ("113105", "Clean Descriptors Option"),
+    Option.RETAIN_LONGITUDINAL_FULL_DATES: (
+        "113106",
+        "Retain Longitudinal Temporal Information Full Dates Option",
+    ),
+    Option.RETAIN_LONGITUDINAL_MODIFIED_DATES: (
+        "113107",
+        "Retain Longitudinal Temporal Information Modified Dates Option",
+    ),
+    Option.RETAIN_PATIENT_CHARACTERISTICS: ("113108", "Retain Patient Characteristics Option"),
+    Option.RETAIN_DEVICE_IDENTITY: ("113109", "Retain Device Identity Option"),
+    Option.RETAIN_UIDS: ("113110", "Retain UIDs Option"),
+    Option.RETAIN_INSTITUTION_IDENTITY: ("113112", "Retain Institution Identity Option"),
+}
+"""De-identification Method Code Sequence: PS3.16 CID 7050, coding scheme DCM."""
+
+_DUMMIES = {
+    "AS": "000Y", "DA": "19000101", "DT": "19000101000000", "TM": "000000", "CS": "REMOVED",
+    "DS": "0", "IS": "0", "AE": "REMOVED", "UR": "urn:removed",
+    **dict.fromkeys(("LO", "SH", "PN", "LT", "ST", "UT", "UC"), "REMOVED"),
+}  # fmt: skip
+_DUMMY_BYTES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
+
+_MAX_AGE_YEARS = 89
+"""Older ones are few enough to be found by their age: they all become 90 (HIPAA 164.514(b)(2)(i)(C))."""
+
+_YOUNG_UID = re.compile(r"1\.2\.840\.10008\.(6\.1\.\d{1,4}|5\.1\.4\.1\.1\.\d{1,3}(\.\d{1,2}){0,2})")
+
+_NUMERIC_CHARACTERS = frozenset(b"0123456789+-.eE\\ \0")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was done to one attribute, at any depth. Never its value."""
+
+    tag: int
+    vr: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Deidentified:
+    """An instance that may be verified and then passed on.
+
+    Attributes:
+        header: Preamble, file meta information and data set up to the pixel data.
+        pixels: The pixel data element as it is in the source (a view), empty if there is none.
+        source: The source as parsed; ``verify`` takes the original identifiers from it.
+        subject: The subject's pseudonym.
+        changes: What was done, one entry an attribute that did not stay as it was.
+    """
+
+    header: bytes
+    pixels: memoryview
+    source: ParsedFile
+    subject: str
+    changes: tuple[Change, ...]
+
+    @property
+    def parts(self) -> tuple[bytes, memoryview]:
+        """What to write, in order."""
+        return self.header, self.pixels
+
+
+class Deidentifier:
+    """De-identifies instances by one profile under one key.
+
+    Args:
+        profile: The profile.
+        pseudonyms: The key's pseudonyms.
+        cleaner: What keeps descriptions' harmless words.
+        issuer: Issuer of patient ids whose header names none: the site's.
+    """
+
+    def __init__(
+        self, profile: DeidProfile, pseudonyms: Pseudonyms, cleaner: DescriptorCleaner, *, issuer: str
+    ) -> None:
+        self.profile = profile
+        self._pseudonyms = pseudonyms
+        self._cleaner = cleaner
+        self._issuer = issuer
+        self._rules = RuleBook(profile)
+
+    def deidentify(self, source: Source, *, pixels_reviewed: bool = False) -> Deidentified:
+        """De-identify one file.
+
+        Args:
+            source: The file's bytes or a memory map of them; must outlive the result.
+            pixels_reviewed: A person has looked at the pixels and answers for them: they pass whatever the
+                header says about text in them, and the header then says that there is none.
+
+        Raises:
+            Quarantine: With the reason; never anything else, and never with a value of the header.
+        """
+        parsed = parse_file(source)
+        try:
+            return self._deidentify(parsed, pixels_reviewed)
+        except InstanceOutcome:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, its message may hold a value: only the code goes on
+            raise Quarantine("deid-failed") from None
+
+    def _deidentify(self, parsed: ParsedFile, reviewed: bool) -> Deidentified:
+        top = _Top(parsed)
+        self._admit(top, reviewed)
+        _check_pixels(parsed, top)
+        subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), top.text(_STUDY))
+        rules = self._rules.rules_for(top.text(_MODALITY), top.text(_MANUFACTURER))
+        rewriter = _Rewriter(parsed, rules, self._pseudonyms, self._cleaner, subject)
+        written = rewriter.data_set(parsed.elements, parsed.encoding, top.charset, top_level=True)
+        written.update(self._result_attributes(parsed.encoding, subject))
+        if reviewed:
+            written[_BURNED_IN] = encode_element(_BURNED_IN, "CS", b"NO", parsed.encoding)
+        meta = encode_file_meta(
+            top.text(_SOP_CLASS), rewriter.uid(top.text(_SOP_INSTANCE)), parsed.transfer_syntax
+        )
+        span = parsed.pixels
+        view = memoryview(parsed.data)
+        return Deidentified(
+            header=meta + b"".join(written[tag] for tag in sorted(written)),
+            pixels=view[span.start : span.stop] if span else view[:0],
+            source=parsed,
+            subject=subject,
+            changes=tuple(rewriter.changes),
+        )
+
+    def subject_of(self, patient_id: str, issuer: str, study_instance_uid: str) -> str:
+        """The subject's pseudonym; a study without a patient id is a subject of its own."""
+        if patient_id:
+            return self._pseudonyms.subject(issuer or self._issuer, patient_id)
+        if not study_instance_uid:
+            raise Quarantine("no-patient-id")
+        return self._pseudonyms.subject(self._issuer, f"study:{study_instance_uid}")
+
+    def _admit(self, top: _Top, reviewed: bool) -> None:
+        sop_class = top.text(_SOP_CLASS)
+        if not sop_class or not top.text(_SOP_INSTANCE):
+            raise Quarantine("no-sop-class")
+        if sop_class not in self.profile.sop_classes:
+            known = UID_dictionary.get(sop_class, ("", ""))[1] == "SOP Class"
+            raise Quarantine("sop-class-not-allowed" if known else "sop-class-unknown")
+        image_type = {value.upper() for value in top.texts(_IMAGE_TYPE)}
+        if image_type & {"LABEL", "OVERVIEW"} and top.text(_MODALITY) == "SM":
+            raise Quarantine("slide-label")
+        if reviewed:
+            return
+        policy, declared = self.profile.pixel_text, top.text(_BURNED_IN).upper()
+        if declared == "YES":
+            raise Quarantine("burned-in-text")
+        at_risk = (
+            sop_class in policy.risk_sop_classes
+            or top.text(_MODALITY) in policy.risk_modalities
+            or bool(image_type.intersection(policy.risk_image_types))
+        )
+        if at_risk and not (policy.trust_declared_no and declared == "NO"):
+            raise Quarantine("burned-in-text-risk")
+
+    def _result_attributes(self, encoding: Encoding, subject: str) -> dict[int, bytes]:
+        """What says that, how and for whom it was done (PS3.15 E.1.1 step 7, E.2, E.3.6)."""
+
+        def text(tag: int, vr: str, value: str) -> bytes:
+            return encode_element(tag, vr, value.encode("ascii"), encoding)
+
+        options = self.profile.options
+        codes = [METHOD_CODES[None], *sorted(METHOD_CODES[option] for option in options)]
+        items = b"".join(
+            encode_item(
+                text(0x00080100, "SH", value)
+                + text(0x00080102, "SH", "DCM")
+                + text(0x00080104, "LO", meaning),
+                encoding,
+            )
+            for value, meaning in codes
+        )
+        temporal = "REMOVED"
+        if Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in options:
+            temporal = "MODIFIED"
+        elif Option.RETAIN_LONGITUDINAL_FULL_DATES in options:
+            temporal = "UNMODIFIED"
+        method = (f"aida_pipelines {self.profile.name} {self.profile.version}", f"DICOM PS3.15 {EDITION}")
+        return {
+            _PATIENT_NAME: text(_PATIENT_NAME, "PN", subject),
+            _PATIENT_ID: text(_PATIENT_ID, "LO", subject),
+            _IDENTITY_REMOVED: text(_IDENTITY_REMOVED, "CS", "YES"),
+            _METHOD: text(_METHOD, "LO", "\\".join(method)),
+            _METHOD_CODES: encode_element(_METHOD_CODES, "SQ", items, encoding),
+            _TEMPORAL_MODIFIED: text(_TEMPORAL_MODIFIED, "CS", temporal),
+        }
+
+
+class _Top:
+    """Values of the data set's top level."""
+
+    def __init__(self, parsed: ParsedFile) -> None:
+        self._parsed = parsed
+        self._elements = {element.tag: element for element in parsed.elements}
+        charset = self._elements.get(_CHARSET)
+        self.charset = charset_of(parsed.value(charset)) if charset else DEFAULT_CHARSET
+
+    def texts(self, tag: int) -> list[str]:
+        element = self._elements.get(tag)
+        if element is None:
+            return []
+        vr = vr_of(tag) if element.vr == "UN" else element.vr
+        return strings(self._parsed.value(element), vr, self.charset)
+
+    def text(self, tag: int) -> str:
+        return next(iter(self.texts(tag)), "")
+
+    def number(self, tag: int, default: int) -> int:
+        element = self._elements.get(tag)
+        if element is None:
+            return default
+        vr = vr_of(tag) if element.vr == "UN" else element.vr
+        found = numbers(self._parsed.value(element), vr, self._parsed.encoding)
+        return int(found[0]) if found else default
+
+
+def _check_pixels(parsed: ParsedFile, top: _Top) -> None:
+    """Compare the pixel data's length with what the image pixel module declares (PS3.3 C.7.6.3)."""
+    rows, columns, frames = top.number(_ROWS, 0), top.number(_COLUMNS, 0), max(top.number(_FRAMES, 1), 1)
+    if not rows or not columns:
+        return
+    span = parsed.pixels
+    if span is None:
+        raise Quarantine("pixel-data-truncated")
+    if span.fragments is not None:
+        video = parsed.transfer_syntax.startswith(_VIDEO_SYNTAXES)
+        if span.fragments < (1 if video else frames):
+            raise Quarantine("pixel-data-truncated")
+        return
+    # In YBR_FULL_422 and YBR_PARTIAL_422 two pixels share their chrominance (C.7.6.3.1.2).
+    samples = 2 if top.text(_PHOTOMETRIC).endswith("_422") else top.number(_SAMPLES, 1)
+    if span.stop - span.value < ceil(rows * columns * frames * samples * top.number(_BITS, 8) / 8):
+        raise Quarantine("pixel-data-truncated")
+
+
+class _Rewriter:
+    """Rewrites one instance's data sets."""
+
+    def __init__(
+        self,
+        parsed: ParsedFile,
+        rules: Rules,
+        pseudonyms: Pseudonyms,
+        cleaner: DescriptorCleaner,
+        subject: str,
+    ) -> None:
+        self._parsed = parsed
+        self._rules = rules
+        self._pseudonyms = pseudonyms
+        self._cleaner = cleaner
+        self._subject = subject
+        self.changes: list[Change] = []
+
+    def data_set(
+        self,
+        elements: Sequence[Element],
+        encoding: Encoding,
+        charset: Sequence[str],
+        *,
+        top_level: bool = False,
+    ) -> dict[int, bytes]:
+        """The rewritten elements by tag; of a tag that is there twice, the last."""
+        written: dict[int, bytes] = {}
+        for element in elements:
+            tag = element.tag
+            if tag == _CHARSET and not top_level:
+                charset = charset_of(self._parsed.value(element))
+            if top_level and tag in _OFFSET_TABLES:
+                # Numbers that belong to the pixel data and are true as long as those are untouched.
+                written[tag] = self._copy(element, encoding)
+                continue
+            action = self._rules.action(tag, element.vr)
+            new = None if action is Action.REMOVE else self._rewritten(element, action, encoding, charset)
+            if new is None:
+                written.pop(tag, None)
+                self.changes.append(Change(tag, element.vr, Action.REMOVE))
+            else:
+                written[tag] = new
+        return written
+
+    def uid(self, original: str) -> str:
+        """A UID's pseudonym; UIDs of the standard are nobody's and stay."""
+        return self._pseudonyms.uid(original) if original and not _of_the_standard(original) else original
+
+    def _copy(self, element: Element, encoding: Encoding) -> bytes:
+        return encode_element(element.tag, element.vr, self._parsed.value(element), encoding)
+
+    def _rewritten(
+        self, element: Element, action: Action, encoding: Encoding, charset: Sequence[str]
+    ) -> bytes | None:
+        """The element's new bytes; None if it can't be kept after all."""
+        is_sequence = (element.vr if element.vr != "UN" else vr_of(element.tag)) == "SQ"
+        if is_sequence != (vr_of(element.tag) == "SQ"):
+            return None  # a sequence that calls itself something else, or the other way round
+        if is_sequence:
+            return self._sequence(element, action, encoding, charset)
+        new = self._value(element, action, charset)
+        if new is None:
+            return None
+        if new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 "):
+            return self._copy(element, encoding)
+        self.changes.append(Change(element.tag, element.vr, action))
+        return encode_element(element.tag, element.vr, new, encoding)
+
+    def _sequence(
+        self, element: Element, action: Action, encoding: Encoding, charset: Sequence[str]
+    ) -> bytes | None:
+        # What is written as UN is implicit VR little endian inside, and stays so.
+        written_as = "SQ" if element.encoding == encoding else "UN"
+        if action in (Action.EMPTY, Action.DUMMY, Action.CLEAN_TEXT, Action.SHIFT_DATE):
+            self.changes.append(Change(element.tag, "SQ", Action.EMPTY))
+            return encode_element(element.tag, written_as, b"", encoding)
+        if element.items is None:
+            return None if element.stop > element.start else self._copy(element, encoding)
+        content = b""
+        for item in element.items:
+            inner = self.data_set(item, element.encoding, charset)
+            content += encode_item(b"".join(inner[tag] for tag in sorted(inner)), element.encoding)
+        return encode_element(element.tag, written_as, content, encoding)
+
+    def _value(self, element: Element, action: Action, charset: Sequence[str]) -> bytes | None:
+        value = self._parsed.value(element)
+        vr = vr_of(element.tag) if element.vr == "UN" else element.vr
+        if action is Action.KEEP:
+            return self._kept(value, vr, charset)
+        if action is Action.EMPTY or not value.strip(b"\0 "):
+            return b""
+        if action is Action.REMAP_UID or vr == "UI":
+            return "\\".join(self.uid(uid) for uid in strings(value, "UI")).encode("ascii")
+        if action is Action.SHIFT_DATE:
+            return self._shifted(value, vr)
+        if action is Action.CLEAN_TEXT:
+            cleaned = self._cleaned(value, vr, charset)
+            # A code without a meaning is invalid everywhere (PS3.3 table 8.8-1, type 1).
+            return cleaned or (_dummy(vr) if element.tag == _CODE_MEANING else b"")
+        return _dummy(vr)
+
+    def _kept(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes | None:
+        """A value that stays, if it is what its VR says."""
+        if vr in ("DS", "IS"):
+            return value if _NUMERIC_CHARACTERS.issuperset(value) else None
+        if vr == "CS" and any(len(code) > 16 for code in strings(value, vr)):
+            return self._cleaned(value, vr, charset)
+        if vr == "AS":
+            return _aggregated_age(value)
+        return value
+
+    def _shifted(self, value: bytes, vr: str) -> bytes:
+        moved = [shift_value(text, vr, self._pseudonyms, self._subject) for text in strings(value, vr)]
+        return "\\".join(moved).encode("ascii") if any(moved) else b""
+
+    def _cleaned(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
+        cleaned = [self._cleaner(text) for text in decode_text(value, vr, charset).split("\\")]
+        text = "\\".join(cleaned) if any(cleaned) else ""
+        if text.isascii():
+            return text.encode("ascii")
+        try:
+            return text.encode(charset[0])
+        except (UnicodeError, LookupError):
+            return text.encode("ascii", "replace")
+
+
+def _of_the_standard(uid: str) -> bool:
+    # Context groups (PS3.16) and Storage SOP classes grow faster than the dictionary; both are short below
+    # their root, so that nothing identifying fits in.
+    return uid in UID_dictionary or _YOUNG_UID.fullmatch(uid) is not None
+
+
+def _dummy(vr: str) -> bytes:
+    if vr in _DUMMIES:
+        return _DUMMIES[vr].encode("ascii")
+    return b"\0" * _DUMMY_BYTES.get(vr, 8)
+
+
+def _aggregated_age(value: bytes) -> bytes | None:
+    text = value.decode("latin-1").strip("\0 ")
+    if len(text) != 4 or not text[:3].isdigit() or text[3] not in "DWMY":
+        return None
+    return b"090Y" if text[3] == "Y" and int(text[:3]) > _MAX_AGE_YEARS else value
