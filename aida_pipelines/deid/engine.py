@@ -421,6 +421,8 @@ def _dummy(vr: str) -> bytes:
 
 def _aggregated_age(value: bytes) -> bytes | None:
     text = value.decode("latin-1").strip("\0 ")
+    if not text:
+        return value
     if len(text) != 4 or not text[:3].isdigit() or text[3] not in "DWMY":
         return None
     return b"090Y" if text[3] == "Y" and int(text[:3]) > _MAX_AGE_YEARS else value

@@ -123,6 +123,7 @@ class ParsedFile:
         data: The bytes that all offsets refer to: the source itself, or the inflated data set.
         transfer_syntax: Of ``data``; Explicit VR Little Endian for what was deflated.
         encoding: How the data set's elements are written.
+        start: Offset of the data set, after the file meta information.
         elements: The data set up to the pixel data, in the order of the file.
         pixels: The pixel data, if there are any. What comes after them is not looked at.
     """
@@ -130,6 +131,7 @@ class ParsedFile:
     data: Source
     transfer_syntax: str
     encoding: Encoding
+    start: int
     elements: list[Element]
     pixels: PixelSpan | None
 
@@ -228,7 +230,7 @@ def _parse_data_set(source: Source, start: int, syntax: str | None) -> ParsedFil
         # first element is written can't lie.
         syntax = _SYNTAX_OF[encoding]
     elements, pixels = _Walker(source).top_level(start, encoding)
-    return ParsedFile(source, syntax, encoding, elements, pixels)
+    return ParsedFile(source, syntax, encoding, start, elements, pixels)
 
 
 def _detected(source: Source, start: int) -> Encoding | None:
