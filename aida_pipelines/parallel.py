@@ -11,7 +11,7 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -80,3 +80,27 @@ def ordered_map(
 
 def _work_batch(work: Callable[[T], R], batch: list[T]) -> list[R]:
     return [work(item) for item in batch]
+
+
+def threaded_map(work: Callable[[T], R], items: Iterable[T], *, threads: int) -> Iterator[R]:
+    """Apply ``work`` to each item in threads; yield the results in the order of the items, in bounded memory.
+
+    For copying and hashing: both wait for I/O or run outside the interpreter's lock, so processes gain nothing.
+
+    Args:
+        work: May be a closure; must be safe to call from several threads.
+        items: Read lazily, a bounded window ahead.
+        threads: How many items are under way at once, from 1.
+    """
+    pending: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(work, item))
+                if len(pending) >= 4 * threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from aida_pipelines.storage.objects import sha256_of_file
+from aida_pipelines.storage.scratch import scratch
 from aida_pipelines.storage.store import ObjectStore
 
 Row = Mapping[str, Any]
@@ -87,6 +88,43 @@ def write_table(
         store.put_file(key, final)
         return TableFile(table=table, key=key, rows=count, bytes=final.stat().st_size,
                          sha256=sha256_of_file(final))
+
+
+def write_batches(
+    store: ObjectStore,
+    table: str,
+    key: str,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    *,
+    work_dir: Path | None = None,
+) -> TableFile:
+    """Write Arrow batches that are in order already as one Parquet file, atomically, in constant memory.
+
+    Row groups are cut anew, so that the bytes depend on the rows and not on how a query engine batched them.
+
+    Args:
+        store: The zone.
+        table: The table's name.
+        key: Where to put it.
+        schema: What the batches are cast to.
+        batches: Streamed; their columns in the order of ``schema``.
+        work_dir: As for ``write_table``.
+    """
+    with scratch(work_dir) as folder:
+        path, count, held = folder / "final.parquet", 0, schema.empty_table()
+        with _writer(path, schema) as writer:
+            for batch in batches:
+                held = pa.concat_tables([held, pa.Table.from_batches([batch]).cast(schema)])
+                while held.num_rows >= _ROW_GROUP:
+                    writer.write_table(held.slice(0, _ROW_GROUP), row_group_size=_ROW_GROUP)
+                    held = held.slice(_ROW_GROUP)
+                count += batch.num_rows
+            if held.num_rows:
+                writer.write_table(held, row_group_size=_ROW_GROUP)
+        store.put_file(key, path)
+        return TableFile(table=table, key=key, rows=count, bytes=path.stat().st_size,
+                         sha256=sha256_of_file(path))
 
 
 def _spool(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> int:
