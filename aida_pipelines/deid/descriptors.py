@@ -6,10 +6,9 @@ misspelt one or a telephone number doesn't need to be recognised.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable
-from pathlib import Path
+
+from aida_pipelines.contracts.vocabulary import Vocabulary, normalise
 
 MAX_DIGITS = 8
 """A description whose numbers together have more digits than this loses all of them: they may spell an id."""
@@ -20,21 +19,15 @@ _LETTERS_THEN_NUMBER = re.compile(r"([^\W\d_]+)([0-9]{1,4}(?:[.,][0-9]{1,2})?)([
 _KEPT_SEPARATOR = re.compile(r"[\s_\-+/().,:;*%&\[\]<>=^#]{0,3}")
 
 
-def load_tokens(path: Path) -> frozenset[str]:
-    """The words of ``vocabularies/descriptor_tokens.csv`` (column ``token``), casefolded."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return frozenset(row["token"].casefold() for row in csv.DictReader(file))
-
-
 class DescriptorCleaner:
     """Keeps the words of an allow-list, small numbers with a unit, and codes like ``T1`` or ``b1000``.
 
     Args:
-        tokens: The allowed words, casefolded.
+        vocabulary: The allowed words: ``vocabularies/descriptor_tokens.csv``. Case and accents don't matter.
     """
 
-    def __init__(self, tokens: Iterable[str]) -> None:
-        self._tokens = frozenset(tokens)
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._tokens = frozenset(vocabulary.terms)
 
     def __call__(self, text: str) -> str:
         """The text with everything else left out; words keep their order and the signs between them.
@@ -59,7 +52,7 @@ class DescriptorCleaner:
         return cleaned.strip()
 
     def _allowed(self, word: str) -> bool:
-        folded = word.casefold()
+        folded = word.casefold() if word.isascii() else normalise(word)
         if folded in self._tokens:
             return True
         if match := _NUMBER.fullmatch(folded):

@@ -34,6 +34,7 @@ from pydicom.filereader import read_dataset
 from pydicom.valuerep import PersonName
 
 from aida_pipelines.contracts.profile import DeidProfile, Option
+from aida_pipelines.contracts.vocabulary import Vocabulary
 from aida_pipelines.deid.engine import Deidentified
 from aida_pipelines.dicom.parse import ParsedFile
 from aida_pipelines.dicom.quiet import quiet_pydicom
@@ -113,13 +114,13 @@ class Verifier:
 
     Args:
         profile: Which options the profile takes: what is retained on purpose is no finding.
-        ordinary_words: Words that are no sign of a person, casefolded (the descriptions' allow-list).
+        ordinary: Words that are no sign of a person: the descriptions' allow-list.
     """
 
-    def __init__(self, profile: DeidProfile, ordinary_words: Iterable[str]) -> None:
+    def __init__(self, profile: DeidProfile, ordinary: Vocabulary) -> None:
         self._uids_kept = Option.RETAIN_UIDS in profile.options
         self._dates_kept = Option.RETAIN_LONGITUDINAL_FULL_DATES in profile.options
-        self._ordinary = frozenset(_folded(word) for word in ordinary_words)
+        self._ordinary = frozenset(ordinary.terms)
 
     def verify(self, result: Deidentified) -> None:
         """Let pass or stop.
@@ -247,9 +248,7 @@ class Verifier:
 
 
 def _walk(data_set: Dataset, above: str = "") -> Iterator[tuple[str, str, str, list[str]]]:
-    """Path (tags, outermost first, without item numbers), keyword, VR and values of every text-like
-    element.
-    """
+    """Path (tags, outermost first), keyword, VR and values of every text-like element."""
     for stored in list(data_set.values()):
         path = f"{above}{int(stored.tag):08x}"
         if stored.VR in _BINARY_VRS:
