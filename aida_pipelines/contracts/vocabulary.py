@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 from aida_pipelines.errors import ContractError
 
@@ -104,7 +103,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
 
     Raises:
         ContractError: Not UTF-8, other columns than ``COLUMNS``, a row without term, value or source, a code
-            without a scheme (or the reverse), a term that is there twice. The message names file, line, field.
+            without a scheme (or the reverse), a term that is there twice.
     """
     data = path.read_bytes()
     try:
@@ -129,7 +128,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
         raise _wrong(path, 1, "file", "the text is not UTF-8") from None
     except csv.Error as error:
         raise _wrong(path, lines.line_num, "row", str(error)) from None
-    return Vocabulary(path.stem, hashlib.sha256(data).hexdigest(), MappingProxyType(terms))
+    return Vocabulary(path.stem, hashlib.sha256(data).hexdigest(), terms)
 
 
 def _row(path: Path, line: int, cells: list[str]) -> Term | None:

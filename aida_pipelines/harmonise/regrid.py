@@ -1,0 +1,103 @@
+"""Voxels onto a straight, even grid, where the scanner's own isn't one. Pure functions on arrays.
+
+NIfTI's affine can hold neither changing slice steps nor, for most readers (ITK refuses it), a shear. A stack that
+was taken with a tilted gantry is therefore straightened by moving each slice along its columns, and a stack whose
+slice thickness changes is given even steps by linear interpolation between neighbouring slices. Both are what
+dcm2niix does (its ``_Tilt`` and ``_Eq`` files), with the same grid.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from aida_pipelines.harmonise.geometry import Stack
+
+Voxels = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where voxels are to lie, in the frame of a stack's first slice.
+
+    Attributes:
+        first_row: Row, counted in the first slice, at which the grid's rows begin (0 or less).
+        rows: Number of rows.
+        slices: Number of slices.
+        step: Distance between slices, mm.
+    """
+
+    first_row: int
+    rows: int
+    slices: int
+    step: float
+
+
+def grid_of(stack: Stack) -> Grid:
+    """The straight, even grid that holds all of a stack; the stack's own where that is straight and even."""
+    shifts = [_shift(stack, distance) for distance in stack.distances]
+    first_row, last_row = math.floor(min(shifts)), stack.plane.rows - 1 + math.ceil(max(shifts))
+    slices, extent = len(stack.distances), stack.distances[-1]
+    if not stack.even:
+        smallest = min(b - a for a, b in zip(stack.distances, stack.distances[1:], strict=False))
+        # The smallest step may be an overlap of two thick slices: twice as many slices as were taken is enough.
+        slices = min(round(extent / smallest), 2 * slices - 1) + 1
+    return Grid(first_row, last_row - first_row + 1, slices, extent / (slices - 1))
+
+
+def regrid(voxels: Voxels, stack: Stack, grid: Grid, *, outside: int) -> Voxels:
+    """Voxels of a stack, on a grid.
+
+    Args:
+        voxels: Slices, rows, columns; in the order of ``stack``; integers.
+        stack: Where they lie.
+        grid: Where they are to lie.
+        outside: Value of voxels that no slice covers.
+
+    Returns:
+        Slices, rows, columns; of the same type, interpolated values rounded to the nearest (half to even).
+    """
+    straight = np.full((len(stack.order), grid.rows, voxels.shape[2]), outside, dtype=voxels.dtype)
+    for number, distance in enumerate(stack.distances):
+        _place(voxels[number], straight[number], _shift(stack, distance) - grid.first_row)
+    if stack.even:
+        return straight
+    even = np.empty((grid.slices, *straight.shape[1:]), dtype=voxels.dtype)
+    for number in range(grid.slices):
+        low, part = _between(stack.distances, number * grid.step)
+        even[number] = _blend(straight[low], straight[min(low + 1, len(straight) - 1)], part)
+    return even
+
+
+def _shift(stack: Stack, distance: float) -> float:
+    """Rows by which a slice's content lies further along the column direction than the first slice's."""
+    return stack.shear * distance / stack.plane.row_step
+
+
+def _place(source: Voxels, target: Voxels, shift: float) -> None:
+    """Write ``source`` into ``target``, ``shift`` rows (0 or more, not whole) further on."""
+    whole = math.floor(shift)
+    part = np.float32(shift - whole)
+    rows = source.shape[0]
+    if part == 0:
+        target[whole : whole + rows] = source
+        return
+    # Between two rows of the source; beyond its first and last row nothing is known.
+    target[whole + 1 : whole + rows] = _blend(source[1:], source[:-1], part)
+
+
+def _between(distances: tuple[float, ...], place: float) -> tuple[int, np.float32]:
+    """The slice at or before a place, and how far towards the next one it is (0 to 1)."""
+    low = int(np.searchsorted(np.asarray(distances), place, side="right")) - 1
+    low = min(max(low, 0), len(distances) - 2)
+    gap = distances[low + 1] - distances[low]
+    return low, np.float32(min(max((place - distances[low]) / gap, 0.0), 1.0))
+
+
+def _blend(a: Voxels, b: Voxels, part: np.float32) -> Voxels:
+    """``a`` where ``part`` is 0, ``b`` where it is 1."""
+    mixed = a.astype(np.float32) * (np.float32(1) - part) + b.astype(np.float32) * part
+    return np.rint(mixed).astype(a.dtype)

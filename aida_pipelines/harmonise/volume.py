@@ -1,0 +1,143 @@
+"""Slices → voxels with their place: hounsfield units for CT, stored values and their scale for MR.
+
+Storage order is dcm2niix's: i along rows, j from the last row to the first, k along the normal. So files of both
+can be laid over each other voxel by voxel, whatever the order in which a scanner sent the slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from aida_pipelines.errors import Quarantine
+from aida_pipelines.harmonise.geometry import Stack, along
+from aida_pipelines.harmonise.images import Row
+from aida_pipelines.harmonise.nifti import Space
+from aida_pipelines.harmonise.pixels import UNDECODABLE, Frame, read_frame
+from aida_pipelines.harmonise.regrid import Grid, grid_of, regrid
+
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
+
+AIR_HU = -1024
+"""Value of voxels outside every slice of a CT: air, at the low end of what scanners store."""
+
+Voxels = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume ready to be written.
+
+    Attributes:
+        voxels: k, j, i.
+        space: Where they are.
+        slope: What stored values are multiplied with to give real ones.
+        intercept: What is then added.
+        unit: ``HU``, or None where values have no unit (MR).
+        resampling: What was interpolated: ``none``, ``gantry-tilt``, ``slice-spacing`` or both joined by ``+``.
+    """
+
+    voxels: Voxels
+    space: Space
+    slope: float
+    intercept: float
+    unit: str | None
+    resampling: str
+
+
+def refusal(row: Row, stack: Stack) -> str | None:
+    """Why no volume is made of a sound stack; None if one is."""
+    if row["sop_class_uid"] not in (CT_IMAGE, MR_IMAGE):
+        return "not-ct-or-mr"
+    if row["samples_per_pixel"] not in (None, 1):
+        return "colour"
+    if row["sop_class_uid"] == MR_IMAGE and (stack.shear or not stack.even):
+        return "resampling-only-for-ct"  # what lies between slices has a known value (air) only in CT
+    return None
+
+
+def build(rows: Sequence[Row], stack: Stack, paths: Sequence[Path]) -> Volume:
+    """Read the slices of a stack and put them in place.
+
+    Args:
+        rows: Rows of `instances`.
+        stack: Their order in space.
+        paths: Their files.
+
+    Raises:
+        Quarantine: ``pixels-undecodable``: a slice can't be decoded, or isn't of the size its header says.
+    """
+    shape = (stack.plane.rows, stack.plane.columns)
+    ct = rows[0]["sop_class_uid"] == CT_IMAGE
+    scales = {(_or(row["rescale_slope"], 1.0), _or(row["rescale_intercept"], 0.0)) for row in rows}
+    # Stored values keep their narrow type; they must become real ones where slices don't share one scale.
+    apply = ct or len(scales) > 1
+    exact = all(slope.is_integer() and intercept.is_integer() for slope, intercept in scales)
+    voxels = np.empty((len(stack.order), *shape), dtype=np.int32 if exact or not apply else np.float32)
+    for number, index in enumerate(stack.order):
+        values = _slice(read_frame(paths[index]), shape)
+        if apply:
+            slope, intercept = _or(rows[index]["rescale_slope"], 1.0), _or(rows[index]["rescale_intercept"], 0.0)
+            kind = np.int64 if exact else np.float64
+            values = values.astype(kind) * kind(slope) + kind(intercept)
+        voxels[number] = values
+    grid = grid_of(stack)
+    resampling = []
+    if stack.shear or not stack.even:
+        voxels = regrid(voxels, stack, grid, outside=AIR_HU)
+        resampling = ["gantry-tilt"] * bool(stack.shear) + ["slice-spacing"] * (not stack.even)
+    slope, intercept = (1.0, 0.0) if apply else next(iter(scales))
+    return Volume(
+        voxels=np.ascontiguousarray(narrow(voxels)[:, ::-1, :]),
+        space=space_of(stack, grid),
+        slope=slope,
+        intercept=intercept,
+        unit=_unit(rows) if ct else None,
+        resampling="+".join(resampling) or "none",
+    )
+
+
+def space_of(stack: Stack, grid: Grid) -> Space:
+    """Where the voxels of a grid are, rows stored from the last to the first."""
+    plane = stack.plane
+    last_row = (grid.first_row + grid.rows - 1) * plane.row_step
+    backwards = (-plane.column[0], -plane.column[1], -plane.column[2])
+    return Space(
+        origin=along(plane.position, (last_row, plane.column)),
+        directions=(plane.row, backwards, plane.normal),
+        steps=(plane.column_step, plane.row_step, grid.step),
+    )
+
+
+def narrow(voxels: Voxels) -> Voxels:
+    """The same integers in the narrowest type that readers handle well: int16, else uint16, else int32."""
+    if voxels.dtype.kind == "f":
+        return voxels
+    low, high = int(voxels.min()), int(voxels.max())
+    for kind in (np.int16, np.uint16):
+        limits = np.iinfo(kind)
+        if limits.min <= low and high <= limits.max:
+            return voxels.astype(kind)
+    return voxels
+
+
+def _slice(frame: Frame, shape: tuple[int, int]) -> Voxels:
+    if frame.values.shape != shape:
+        raise Quarantine(UNDECODABLE)
+    return frame.values
+
+
+def _unit(rows: Sequence[Row]) -> str | None:
+    """HU unless the header says another unit, or says none and gives no rescale (PS3.3 C.11.1.1.2)."""
+    if any(row["rescale_slope"] is None for row in rows):
+        return None
+    return "HU" if {row["rescale_type"] for row in rows} <= {None, "HU"} else None
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else float(value)
