@@ -7,8 +7,9 @@ misspelt one or a telephone number doesn't need to be recognised.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from aida_pipelines.contracts.vocabulary import Vocabulary, normalise
+from aida_pipelines.contracts.vocabulary import normalise
 
 MAX_DIGITS = 8
 """A description whose numbers together have more digits than this loses all of them: they may spell an id."""
@@ -23,11 +24,11 @@ class DescriptorCleaner:
     """Keeps the words of an allow-list, small numbers with a unit, and codes like ``T1`` or ``b1000``.
 
     Args:
-        vocabulary: The allowed words: ``vocabularies/descriptor_tokens.csv``. Case and accents don't matter.
+        tokens: The allowed words, normalised: the terms of ``vocabularies/descriptor_tokens.csv``.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._tokens = frozenset(vocabulary.terms)
+    def __init__(self, tokens: Iterable[str]) -> None:
+        self._tokens = frozenset(tokens)
 
     def __call__(self, text: str) -> str:
         """The text with everything else left out; words keep their order and the signs between them.

@@ -149,6 +149,8 @@ class Deidentifier:
         top = _Top(parsed)
         self._admit(top, reviewed)
         _check_pixels(parsed, top)
+        if not top.text(_STUDY) or not top.text(_SERIES):
+            raise Quarantine("no-series")
         subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), top.text(_STUDY))
         rules = self._rules.rules_for(top.text(_MODALITY), top.text(_MANUFACTURER))
         rewriter = _Rewriter(parsed, rules, self._pseudonyms, self._cleaner, subject)

@@ -34,7 +34,6 @@ from pydicom.filereader import read_dataset
 from pydicom.valuerep import PersonName
 
 from aida_pipelines.contracts.profile import DeidProfile, Option
-from aida_pipelines.contracts.vocabulary import Vocabulary
 from aida_pipelines.deid.engine import Deidentified
 from aida_pipelines.dicom.parse import ParsedFile
 from aida_pipelines.dicom.quiet import quiet_pydicom
@@ -114,13 +113,13 @@ class Verifier:
 
     Args:
         profile: Which options the profile takes: what is retained on purpose is no finding.
-        ordinary: Words that are no sign of a person: the descriptions' allow-list.
+        ordinary: Words that are no sign of a person: the descriptions' allow-list, normalised.
     """
 
-    def __init__(self, profile: DeidProfile, ordinary: Vocabulary) -> None:
+    def __init__(self, profile: DeidProfile, ordinary: Iterable[str]) -> None:
         self._uids_kept = Option.RETAIN_UIDS in profile.options
         self._dates_kept = Option.RETAIN_LONGITUDINAL_FULL_DATES in profile.options
-        self._ordinary = frozenset(ordinary.terms)
+        self._ordinary = frozenset(ordinary)
 
     def verify(self, result: Deidentified) -> None:
         """Let pass or stop.

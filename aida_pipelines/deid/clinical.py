@@ -1,0 +1,151 @@
+"""Clinical tables delivered as CSV: patients to pseudonyms, dates moved, by the table's contract.
+
+A column of the contract says where it comes from and what becomes of it with two custom properties:
+``sourceColumn``, the delivered column's name, and ``deid``: ``subject`` (patient id to pseudonym),
+``date`` (moved by the subject's offset) or ``keep``. Columns that the contract does not name stay behind.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from aida_pipelines.contracts.table import Column, TableContract
+from aida_pipelines.deid.pseudonym import Pseudonyms
+from aida_pipelines.errors import ContractError, Quarantine
+from aida_pipelines.ingest.clinical import DELIMITERS, comparable
+
+_SAMPLE = 1 << 20
+_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ].*)?")
+_TREATMENTS = frozenset({"subject", "date", "keep"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    source: str
+    treatment: str
+    logical_type: str
+    required: bool
+
+
+class ClinicalTable:
+    """De-identifies the rows of one kind of clinical table.
+
+    Args:
+        contract: The table's contract.
+        pseudonyms: The key's pseudonyms.
+        issuer: Issuer of the patient ids: the site's.
+
+    Raises:
+        ContractError: The contract has no ``subject`` column or an unknown treatment.
+    """
+
+    def __init__(self, contract: TableContract, pseudonyms: Pseudonyms, *, issuer: str) -> None:
+        self._fields = [_field(contract.name, column) for column in contract.columns if column.custom]
+        subjects = [field for field in self._fields if field.treatment == "subject"]
+        if len(subjects) != 1:
+            raise ContractError(f"Contract {contract.name}: one column must have deid: subject.")
+        self._subject = subjects[0]
+        self._pseudonyms = pseudonyms
+        self._issuer = issuer
+
+    def rows(self, path: Path) -> Iterator[dict[str, Any]]:
+        """The table's rows, streamed. A row without a patient id is left out: it can't be anyone's.
+
+        Raises:
+            Quarantine: ``clinical-table-invalid``: a column that the contract asks for is missing, or the
+                file is no CSV.
+        """
+        try:
+            with _opened(path) as (names, lines):
+                places = self._places(names)
+                for cells in lines:
+                    row = {
+                        name: cells[place].strip() if place is not None and place < len(cells) else ""
+                        for name, place in places.items()
+                    }
+                    if row[self._subject.name]:
+                        yield self._deidentified(row)
+        except csv.Error:
+            raise Quarantine("clinical-table-invalid") from None
+
+    def _places(self, names: list[str]) -> dict[str, int | None]:
+        """Where each of the contract's columns is in the file, if it is there."""
+        there = {comparable(name): place for place, name in reversed(list(enumerate(names)))}
+        places = {field.name: there.get(comparable(field.source)) for field in self._fields}
+        if any(field.required and places[field.name] is None for field in self._fields):
+            raise Quarantine("clinical-table-invalid")
+        return places
+
+    def _deidentified(self, row: dict[str, str]) -> dict[str, Any]:
+        subject = self._pseudonyms.subject(self._issuer, row[self._subject.name])
+        return {field.name: self._value(field, row[field.name], subject) for field in self._fields}
+
+    def _value(self, field: _Field, text: str, subject: str) -> Any:
+        if field.treatment == "subject":
+            return subject
+        if not text:
+            return None
+        if field.treatment == "date":
+            return self._shifted(text, subject)
+        return _typed(text, field.logical_type)
+
+    def _shifted(self, text: str, subject: str) -> date | None:
+        match = _DATE.fullmatch(text)
+        try:
+            day = date(int(match[1]), int(match[2]), int(match[3])) if match else None
+        except ValueError:
+            return None
+        return self._pseudonyms.shift(day, subject) if day else None
+
+
+def _field(table: str, column: Column) -> _Field:
+    source, treatment = column.custom.get("sourceColumn"), column.custom.get("deid")
+    if not isinstance(source, str) or treatment not in _TREATMENTS:
+        raise ContractError(
+            f"Contract {table}, column {column.name}: needs sourceColumn, and deid with one of "
+            f"{', '.join(sorted(_TREATMENTS))}."
+        )
+    return _Field(column.name, source, str(treatment), column.logical_type, column.required)
+
+
+def _typed(text: str, logical_type: str) -> str | int | float | bool | None:
+    if logical_type == "string":
+        return text
+    try:
+        if logical_type == "boolean":
+            return {"1": True, "true": True, "0": False, "false": False}[text.casefold()]
+        number = float(text.replace(",", "."))
+        return int(number) if logical_type == "integer" else number
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[list[str], Iterator[list[str]]]]:
+    """Column names and the rows of a CSV in UTF-8 or Windows-1252, whatever is between its columns."""
+    with path.open("rb") as file:
+        encoding = "utf-8-sig" if _is_utf8(file.read(_SAMPLE)) else "cp1252"
+        file.seek(0)
+        with TextIOWrapper(file, encoding, newline="", errors="replace") as text:
+            first = text.readline()
+            delimiter = max(DELIMITERS, key=first.count)
+            yield next(csv.reader([first], delimiter=delimiter), []), csv.reader(text, delimiter=delimiter)
+
+
+def _is_utf8(sample: bytes) -> bool:
+    try:
+        sample.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return (
+            error.start >= len(sample) - 3 and len(sample) == _SAMPLE
+        )  # a character cut by the sample's end
+    return True
