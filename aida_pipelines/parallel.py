@@ -61,7 +61,8 @@ def ordered_map(
             initializer(*initargs)
         yield from map(work, chain(head, stream))
         return
-    batches = iter(lambda it=chain(head, stream): list(islice(it, _BATCH)), [])  # type: ignore[misc]
+    everything = chain(head, stream)
+    batches = iter(lambda: list(islice(everything, _BATCH)), [])
     # forkserver: a fork of a process that runs Dagster's threads may deadlock; spawn pays every import again.
     context = multiprocessing.get_context("forkserver")
     pending: deque[Future[list[R]]] = deque()

@@ -67,7 +67,9 @@ def show(name: Name, as_json: JsonFlag = False) -> None:
     emit_table([{"": key, "value": value} for key, value in facts.items()])
     steps = [step.model_dump(mode="json", exclude={"description"}) for step in release.attrition]
     emit_table(steps, title="\nSelection: what is left after each criterion")
-    emit_table([table.model_dump(include={"name", "rows", "bytes"}) for table in release.tables], title="\nTables")
+    emit_table(
+        [table.model_dump(include={"name", "rows", "bytes"}) for table in release.tables], title="\nTables"
+    )
 
 
 def diff(before: Name, after: Name, as_json: JsonFlag = False) -> None:
@@ -93,7 +95,9 @@ def verify(name: Name, as_json: JsonFlag = False) -> None:
     findings = [finding.model_dump(mode="json") for finding in dataset.verify()]
     objects = sum(dataset.release.counts.get(kind, 0) for kind in ("instances", "volumes"))
     if as_json:
-        emit_json({"name": dataset.name, "version": dataset.version, "objects": objects, "findings": findings})
+        emit_json(
+            {"name": dataset.name, "version": dataset.version, "objects": objects, "findings": findings}
+        )
     elif findings:
         emit_table(findings, title=f"{dataset.name}@{dataset.version} is not as it was signed")
     else:
@@ -148,7 +152,9 @@ def query(
 
 
 def explain(
-    item: Annotated[str, typer.Argument(metavar="ID", help="A subject, study, series, instance or volume, or a SHA-256.")],
+    item: Annotated[
+        str, typer.Argument(metavar="ID", help="A subject, study, series, instance or volume, or a SHA-256.")
+    ],
     as_json: JsonFlag = False,
 ) -> None:
     """The chain of anything back to its delivery: release, candidate, checks, stages, delivery, site."""

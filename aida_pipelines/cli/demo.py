@@ -21,6 +21,8 @@ from aida_pipelines.settings import aida_home
 
 COLLECTION = "reference-images"
 SIGN_OFF = "Demo Stewardsson, DEMO-2026-1"
+_ONE_SUBJECT = "SELECT min(subject) AS subject FROM reference_images.subjects"
+_EXAMPLE = "SELECT modality, count(*) AS series FROM reference_images.series GROUP BY modality"
 
 
 def register(app: typer.Typer) -> None:
@@ -40,10 +42,16 @@ def demo() -> None:
             _step(f"{delivery.site}: a delivery for {COLLECTION}")
             options = ["--site", delivery.site, "--collection", COLLECTION, "--id", delivery.id]
             got = _aida("deliver", str(delivery.source), *options)
-            remarks.print("    delivered before: nothing to do" if got["already_there"] else f"    {got['files']} files")
+            remarks.print(
+                "    delivered before: nothing to do" if got["already_there"] else f"    {got['files']} files"
+            )
     _step("Raw ingest, de-identification, harmonisation, quality checks, candidate")
     ran = _aida("run")
-    remarks.print(f"    {len(ran['runs'])} Dagster runs" if ran["runs"] else "    every stage is up to date: no work was done")
+    remarks.print(
+        f"    {len(ran['runs'])} Dagster runs"
+        if ran["runs"]
+        else "    every stage is up to date: no work was done"
+    )
     _step(f"The steward signs: {SIGN_OFF}")
     released = _aida("release", COLLECTION, "--sign-off", SIGN_OFF)
     name = f"{released['name']}@{released['version']}"
@@ -62,31 +70,41 @@ def _step(words: str) -> None:
 
 def _aida(*arguments: str) -> Any:
     child = subprocess.run(
-        [sys.executable, "-m", "aida_pipelines.cli", *arguments, "--json"], stdout=subprocess.PIPE, check=False
+        [sys.executable, "-m", "aida_pipelines.cli", *arguments, "--json"],
+        stdout=subprocess.PIPE,
+        check=False,
     )
     if child.returncode not in (DONE, WITH_FINDINGS):
-        raise AidaError(f"`aida {arguments[0]}` ended with {child.returncode}.", way_out="Its words above say why.")
+        raise AidaError(
+            f"`aida {arguments[0]}` ended with {child.returncode}.", way_out="Its words above say why."
+        )
     return json.loads(child.stdout)
 
 
 def _summary(name: str, pulled: Path, seconds: float) -> None:
     status = _aida("status")
-    total = {key: sum(row[key] for row in status["deliveries"]) for key in ("received", "refined", "duplicate", "quarantined", "rejected")}
+    outcomes = ("received", "refined", "duplicate", "rejected", "quarantined")
+    total = {key: sum(row[key] for row in status["deliveries"]) for key in outcomes}
     dataset = next(d for d in _aida("datasets") if f"{d['name']}@{d['version']}" == name)
     held = ", ".join(f"{count} × {reason}" for reason, count in status["quarantine"].items())
+    subject = _aida("query", _ONE_SUBJECT)[0]["subject"]
     remarks.print(
         f"""
-Done in {seconds:.0f} s. {total['received']} files from {len(status['deliveries'])} hospitals: {total['refined']} refined, {total['duplicate']} duplicate, {total['rejected']} rejected,
-{total['quarantined']} held for a steward ({held}).
-{name}: {dataset['subjects']} subjects, {dataset['studies']} studies, {dataset['series']} series, {dataset['instances']} instances.
+Done in {seconds:.0f} s.
+{total["received"]} files from {len(status["deliveries"])} hospitals: {total["refined"]} refined, \
+{total["duplicate"]} duplicate, {total["rejected"]} rejected,
+{total["quarantined"]} held for a steward ({held}).
+{name}: {dataset["subjects"]} subjects, {dataset["studies"]} studies, {dataset["series"]} series, \
+{dataset["instances"]} instances.
 
-  zones, key and Dagster's records   {aida_home()}
-  what the downstream team got       {pulled}
+  zones, key, Dagster's records   {aida_home()}
+  what the downstream team got    {pulled}
 
 Try next (AIDA_HOME={aida_home()}):
-  aida ui                            the asset graph, deliveries and checks in a browser
-  aida quarantine list               what is held, and why
-  aida query "SELECT modality, body_part, count(*) AS series FROM reference_images.series GROUP BY ALL ORDER BY ALL"
-  aida explain SUBJECT               where a subject's data came from (any id from the tables)""",
+  aida ui                         the asset graph, deliveries and checks in a browser
+  aida quarantine list            what is held, and why
+  aida query "{_EXAMPLE}"
+  aida explain {subject}""",
         markup=False,
+        soft_wrap=True,
     )

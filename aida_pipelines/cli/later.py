@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         )(_refuse(name))
 
 
-def _refuse(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - typer reads the inner signature
+def _refuse(name: str):  # type: ignore[no-untyped-def]
     def refuse(ctx: typer.Context) -> None:
         raise UsageError(f"`aida {name}` is not built yet in this version. Nothing was done.")
 

@@ -6,17 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from aida_pipelines.cli.output import DONE, FAILED, WITH_FINDINGS, JsonFlag, emit_json, remarks
-from aida_pipelines.errors import GateError, UsageError
+from aida_pipelines.errors import AidaError, GateError, UsageError
 from aida_pipelines.settings import RAW_VARIABLES
 from aida_pipelines.stages import Stage
-
-if TYPE_CHECKING:
-    from aida_pipelines.orchestration.runner import Answer
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +40,9 @@ def run(
     if unknown := set(delivery or ()) - known:
         raise UsageError(f"There is no delivery {', '.join(sorted(unknown))}.", way_out="See: aida status")
     if not known:
-        raise UsageError("There is no delivery yet.", way_out="aida deliver SRC --site SITE --collection COLLECTION")
+        raise UsageError(
+            "There is no delivery yet.", way_out="aida deliver SRC --site SITE --collection COLLECTION"
+        )
     prepare_home()
     answers = []
     if raw is not None:
@@ -84,8 +83,8 @@ def release(
     as_json: JsonFlag = False,
 ) -> None:
     """Publish a collection's candidate, signed by a steward."""
-    from aida_pipelines.client.catalogue import list_datasets
     from aida_pipelines.cli.zones import curated_zone
+    from aida_pipelines.client.catalogue import list_datasets
     from aida_pipelines.contracts.load import load_contracts
     from aida_pipelines.settings import refinement_settings
 
@@ -125,20 +124,20 @@ def ask(location: str, **request: object) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(child.stdout)
     except ValueError:
-        raise _Died(f"The {location} process ended with {child.returncode} before it was done.",
-                    way_out="Nothing half-done is visible; run the same command again.") from None
+        raise AidaError(
+            f"The {location} process ended with {child.returncode} before it was done.",
+            way_out="Nothing half-done is visible; run the same command again.",
+        ) from None
     if answer["error"]:
         raise (UsageError if answer["exit_code"] == UsageError.exit_code else GateError)(answer["error"])
     return answer
 
 
-class _Died(GateError):
-    """A child process ended without an answer."""
-
-
 def ui(
     port: Annotated[int, typer.Option(help="Port of the UI, on this machine only.")] = 3000,
-    host: Annotated[str, typer.Option(help="Address to listen on. The UI has no log-in of its own.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. The UI has no log-in of its own.")
+    ] = "127.0.0.1",
 ) -> None:
     """Open the Dagster UI: asset graph, deliveries, checks, runs. Stop it with Ctrl-C."""
     from aida_pipelines.cli.ui import serve

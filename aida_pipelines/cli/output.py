@@ -35,5 +35,7 @@ def emit_table(rows: Sequence[Mapping[str, object]], *, title: str = "", empty: 
     for name, value in rows[0].items():
         table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(f"{v:,}" if isinstance(v, int) else "" if v is None else str(v) for v in row.values()))
+        table.add_row(
+            *(f"{v:,}" if isinstance(v, int) else "" if v is None else str(v) for v in row.values())
+        )
     console.print(table)

@@ -34,9 +34,16 @@ def status(as_json: JsonFlag = False) -> None:
     if as_json:
         emit_json({"deliveries": deliveries, "quarantine": held, "releases": releases})
         return
-    emit_table(deliveries, title="Deliveries", empty="No delivery yet. Next: aida deliver SRC --site … --collection …")
+    emit_table(
+        deliveries,
+        title="Deliveries",
+        empty="No delivery yet. Next: aida deliver SRC --site … --collection …",
+    )
     if held:
-        emit_table([{"held": n, "reason": code} for code, n in held.items()], title="\nQuarantine (aida quarantine list)")
+        emit_table(
+            [{"held": n, "reason": code} for code, n in held.items()],
+            title="\nQuarantine (aida quarantine list)",
+        )
     if releases:
         emit_table([{"release": name} for name in releases], title="\nReleases (aida datasets)")
 
@@ -55,7 +62,9 @@ def list_(as_json: JsonFlag = False) -> None:
 
 
 @quarantine.command()
-def show(item: Annotated[str, typer.Argument(help="Id from `aida quarantine list`.")], as_json: JsonFlag = False) -> None:
+def show(
+    item: Annotated[str, typer.Argument(help="Id from `aida quarantine list`.")], as_json: JsonFlag = False
+) -> None:
     """One held item: why, what can be done, and where its bytes lie in the raw zone."""
     from aida_pipelines.cli.zones import refined_zone
     from aida_pipelines.status import held_item

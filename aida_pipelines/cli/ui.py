@@ -84,9 +84,7 @@ def _module(command: list[str]) -> list[str]:
 
 def _code_server(location: str, port: int, home: Path) -> subprocess.Popen[bytes]:
     environment = {
-        name: value
-        for name, value in os.environ.items()
-        if location == "intake" or name not in RAW_VARIABLES
+        name: value for name, value in os.environ.items() if location == "intake" or name not in RAW_VARIABLES
     }
     module = f"aida_pipelines.orchestration.{location}"
     command = ["dagster", "code-server", "start", "-m", module, "-h", "127.0.0.1", "-p", str(port)]

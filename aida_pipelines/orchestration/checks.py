@@ -26,9 +26,7 @@ from aida_pipelines.storage.store import ObjectStore
 from aida_pipelines.storage.tables import iter_rows, scan
 
 
-def contract_checks(
-    contracts: Contracts, *, stage: Stage, tables: Sequence[str]
-) -> dg.AssetChecksDefinition:
+def contract_checks(contracts: Contracts, *, stage: Stage, tables: Sequence[str]) -> dg.AssetChecksDefinition:
     """One blocking check a table: does what the stage wrote for a delivery meet the table's contract?
 
     Args:
@@ -130,9 +128,7 @@ def accounted_for() -> dg.AssetChecksDefinition:
 
 def _every_file(spec: dg.AssetCheckSpec, receipts: Sequence[Receipt]) -> dg.AssetCheckResult:
     outcomes = ("duplicate", "quarantined", "rejected", "refined")
-    total = {
-        name: sum(r.counts.get(name, 0) for r in receipts) for name in ("received", *outcomes)
-    }
+    total = {name: sum(r.counts.get(name, 0) for r in receipts) for name in ("received", *outcomes)}
     passed = total["received"] == sum(total[name] for name in outcomes)
     return dg.AssetCheckResult(
         passed=passed,

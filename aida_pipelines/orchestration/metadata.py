@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
-from aida_pipelines.contracts.models import TableContract
+from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.reasons import REASONS
 from aida_pipelines.storage.objects import object_key
 from aida_pipelines.storage.receipts import Receipt
@@ -62,7 +63,7 @@ def counts_table(counts: Mapping[str, int]) -> dg.MarkdownMetadataValue:
     )
 
 
-def of_table(file: TableFile) -> dict[str, object]:
+def of_table(file: TableFile) -> dict[str, Any]:
     """Facts about one table as written."""
     return {
         "dagster/row_count": file.rows,
@@ -72,9 +73,9 @@ def of_table(file: TableFile) -> dict[str, object]:
     }
 
 
-def of_receipt(receipt: Receipt) -> dict[str, object]:
+def of_receipt(receipt: Receipt) -> dict[str, Any]:
     """Facts about what a stage did with a delivery."""
-    facts: dict[str, object] = {
+    facts: dict[str, Any] = {
         "site": receipt.site,
         "collection": receipt.collection,
         "received on": receipt.received_on.isoformat(),
@@ -91,7 +92,7 @@ def of_receipt(receipt: Receipt) -> dict[str, object]:
 def results(
     receipt: Receipt,
     keys: Mapping[str, dg.AssetKey],
-    extra: Mapping[str, Mapping[str, object]] | None = None,
+    extra: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """One result for each table of a receipt that is an asset.
 
@@ -107,7 +108,7 @@ def results(
             )
 
 
-def pictures(store: ObjectStore, series: TableFile) -> dict[str, object]:
+def pictures(store: ObjectStore, series: TableFile) -> dict[str, Any]:
     """Contact sheets of a delivery's first series, as the series table names them."""
     shown: list[str] = []
     for row in iter_rows(store, series.key, ["preview_sha256", "modality"]):

@@ -87,9 +87,7 @@ class Runner:
         """Execute a job in this process and record how it ended."""
         resolved = self.definitions.resolve_job_def(job)
         keys = [
-            spec.key
-            for spec in self.definitions.resolve_all_asset_specs()
-            if spec.group_name in set(groups)
+            spec.key for spec in self.definitions.resolve_all_asset_specs() if spec.group_name in set(groups)
         ]
         result = resolved.execute_in_process(
             partition_key=partition,

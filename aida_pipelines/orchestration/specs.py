@@ -6,6 +6,7 @@ https://docs.dagster.io/guides/build/assets/defining-assets
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import dagster as dg
 
@@ -14,7 +15,10 @@ from aida_pipelines.orchestration.metadata import column_schema
 from aida_pipelines.orchestration.partitions import DELIVERIES
 from aida_pipelines.stages import Stage
 
-OWNERS = {"intake": ["team:data-stewards", "team:intake"], "refinement": ["team:data-stewards", "team:refinement"]}
+OWNERS = {
+    "intake": ["team:data-stewards", "team:intake"],
+    "refinement": ["team:data-stewards", "team:refinement"],
+}
 """Who is asked about an asset: stewards for what it says, the location's engineers for how it runs."""
 
 
@@ -31,7 +35,7 @@ def table_spec(
     location: str,
     code_version: str,
     deps: Iterable[dg.AssetDep | dg.AssetKey] = (),
-    automation_condition: dg.AutomationCondition[dg.AssetKey] | None = None,
+    automation_condition: dg.AutomationCondition[Any] | None = None,
     skippable: bool = False,
 ) -> dg.AssetSpec:
     """The spec of a per-delivery table: what its contract says of it is what the UI says."""

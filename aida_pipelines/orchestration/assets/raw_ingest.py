@@ -18,7 +18,9 @@ from aida_pipelines.stages import Stage
 
 def raw_ingest(contracts: Contracts) -> dg.AssetsDefinition:
     """The asset of this stage."""
-    spec = table_spec(contracts, "files", stage=Stage.RAW_INGEST, location="intake", code_version=stage.VERSION)
+    spec = table_spec(
+        contracts, "files", stage=Stage.RAW_INGEST, location="intake", code_version=stage.VERSION
+    )
 
     @dg.multi_asset(name="raw_ingest", specs=[spec], pool="cpu")
     def raw_ingest_(context: dg.AssetExecutionContext, zones: IntakeZones) -> dg.MaterializeResult[None]:
