@@ -88,8 +88,10 @@ def contracts_dir(env: Mapping[str, str] = os.environ) -> Path:
     if named:
         path = Path(named).expanduser().absolute()
         if not path.is_dir():
-            raise UsageError(f"AIDA_CONTRACTS names {named}, which is not a folder.",
-                             way_out="Point it at a folder with sites/, collections/, tables/, deid/ and vocabularies/.")
+            raise UsageError(
+                f"AIDA_CONTRACTS names {named}, which is not a folder.",
+                way_out="Point it at a folder with sites/, collections/, tables/, deid/ and vocabularies/.",
+            )
         return path
     local = Path("data_contracts").absolute()
     return local if (local / "tables").is_dir() else shipped_file("data_contracts")

@@ -128,7 +128,9 @@ def held_item(refined: ObjectStore, item: str) -> HeldItem:
     for held in held_items(refined):
         if held.id == item:
             return held
-    raise NotFoundError(f"Nothing undecided in quarantine has the id {item}.", way_out="See: aida quarantine list")
+    raise NotFoundError(
+        f"Nothing undecided in quarantine has the id {item}.", way_out="See: aida quarantine list"
+    )
 
 
 def quarantine_counts(refined: ObjectStore) -> dict[str, int]:

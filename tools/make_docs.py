@@ -41,7 +41,12 @@ def tables_page() -> str:
         for name, contract in sorted(contracts.tables.items()):
             if contract.zone != zone:
                 continue
-            lines += [f"## {name}", "", f"Zone `{zone}`, contract {contract.version}. {contract.description}", ""]
+            lines += [
+                f"## {name}",
+                "",
+                f"Zone `{zone}`, contract {contract.version}. {contract.description}",
+                "",
+            ]
             lines += ["| column | type | unit | required | meaning |", "|---|---|---|---|---|"]
             lines += [
                 f"| `{c.name}` | {c.logical_type} | {c.unit or ''} | {'yes' if c.required else ''} | {c.description} |"

@@ -73,13 +73,17 @@ def test_an_unreadable_file(home, tmp_path):
 
 
 def test_an_unknown_site(home, tmp_path):
-    assert "norr" in refused(home, "deliver", str(tmp_path), "--site", "oster", "--collection", "reference-images")
+    assert "norr" in refused(
+        home, "deliver", str(tmp_path), "--site", "oster", "--collection", "reference-images"
+    )
 
 
 def test_a_wrong_contract_is_named_with_file_and_line(home, tmp_path):
     contracts = shutil.copytree(shipped_file("data_contracts"), tmp_path / "contracts")
     collection = contracts / "collections" / "reference-images.yaml"
-    collection.write_text(collection.read_text().replace("deid_profile: research-longitudinal", "deid_profile: resaerch"))
+    collection.write_text(
+        collection.read_text().replace("deid_profile: research-longitudinal", "deid_profile: resaerch")
+    )
     wrong = type(home)(home.path, {"AIDA_CONTRACTS": str(contracts)})
     said = refused(wrong, "deliver", str(tmp_path), *HERE)
     assert "reference-images.yaml:" in said
@@ -101,7 +105,17 @@ def test_a_file_larger_than_the_disk_has_room_for(home, tmp_path):
     with Path(get_testdata_file("CT_small.dcm")).open("rb") as small, (source / "big.dcm").open("wb") as big:
         big.write(small.read())
         big.write(bytes(3 << 20))
-    command = " ".join(["ulimit -f 1024; trap '' XFSZ; exec", "python", "-m", "aida_pipelines.cli", "deliver", f"'{source}'", *HERE])
+    command = " ".join(
+        [
+            "ulimit -f 1024; trap '' XFSZ; exec",
+            "python",
+            "-m",
+            "aida_pipelines.cli",
+            "deliver",
+            f"'{source}'",
+            *HERE,
+        ]
+    )
     import subprocess
     import sys
 

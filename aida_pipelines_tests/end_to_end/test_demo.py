@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-
 from aida_pipelines.demo.deliveries import demo_identifiers
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -71,7 +70,9 @@ def test_no_identifier_outside_the_raw_zone_and_the_key(demo_home):
                 continue
             content = path.read_bytes()
             if path.suffix == ".parquet":
-                content += json.dumps(pq.read_table(path).to_pylist(), default=str, ensure_ascii=False).encode()
+                content += json.dumps(
+                    pq.read_table(path).to_pylist(), default=str, ensure_ascii=False
+                ).encode()
             name = str(path.relative_to(demo_home.path)).encode()
             found += [(path.name, needle) for needle in needles if needle in content or needle in name]
     assert not found

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from aida_pipelines.demo.phantom import write_ct_series
 
 pytestmark = pytest.mark.slow
@@ -25,8 +24,13 @@ def kill_when(home, arguments: list[str], reached: Callable[[], bool]) -> bool:
     """Run ``aida``; kill it and its children as soon as ``reached``; False if it ended first."""
     from aida_pipelines_tests.end_to_end.conftest import AIDA
 
-    child = subprocess.Popen([*AIDA, *arguments], env=home.env, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL, start_new_session=True)
+    child = subprocess.Popen(
+        [*AIDA, *arguments],
+        env=home.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     while child.poll() is None:
         if reached():
             os.killpg(child.pid, signal.SIGKILL)

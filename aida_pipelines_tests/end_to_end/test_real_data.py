@@ -52,7 +52,9 @@ def test_every_one_of_the_files_has_one_outcome(home, shared_data):
     rows = home.json("status")["deliveries"]
     assert sum(row["received"] for row in rows) == files == 1049
     for row in rows:
-        assert row["received"] == sum(row[n] for n in ("duplicate", "quarantined", "rejected", "refined")), row
+        assert row["received"] == sum(row[n] for n in ("duplicate", "quarantined", "rejected", "refined")), (
+            row
+        )
 
 
 def test_whatever_is_held_has_a_reason_that_is_known(home):
@@ -100,7 +102,9 @@ def test_volumes_have_the_geometry_that_dcm2niix_gives(home, shared_data, tmp_pa
         assert same, f"no volume of ours has the geometry of dcm2niix's ({reference.shape})"
 
 
-def same_corners(ours: dict[tuple[float, float, float], float], wanted: dict[tuple[float, float, float], float]) -> bool:
+def same_corners(
+    ours: dict[tuple[float, float, float], float], wanted: dict[tuple[float, float, float], float]
+) -> bool:
     """Each corner of theirs within 1e-2 mm (their rounding) of one of ours, with the same value."""
     return all(
         any(np.allclose(a, b, atol=1.1e-2) and abs(ours[a] - wanted[b]) < 1e-3 for a in ours) for b in wanted

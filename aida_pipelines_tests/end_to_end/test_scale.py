@@ -29,7 +29,9 @@ def make_delivery(folder: Path) -> None:
         ds.PatientID = f"SYNTHETIC-{series // 5}"
         ds.StudyInstanceUID = f"1.2.3.4.{series // 5}"
         ds.SeriesInstanceUID = f"1.2.3.4.{series // 5}.{series}"
-        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.4.{series // 5}.{series}.{slice_}"
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = (
+            f"1.2.3.4.{series // 5}.{series}.{slice_}"
+        )
         ds.InstanceNumber = slice_
         ds.ImagePositionPatient = [0, 0, slice_]
         path = folder / f"{series:03}" / f"{slice_:03}.dcm"
