@@ -94,7 +94,15 @@ def run(
     there = read_receipt(refined, Stage.DEIDENTIFICATION, delivery)
     if there is not None and there.inputs == wanted and there.code_version == VERSION:
         return there
-    return _Run(delivery, raw, refined, contracts, key_file, work_dir, workers).receipt(wanted)
+    return _Run(
+        delivery,
+        raw=raw,
+        refined=refined,
+        contracts=contracts,
+        key_file=key_file,
+        work_dir=work_dir,
+        workers=workers,
+    ).receipt(wanted)
 
 
 def _raw_receipt(raw: ObjectStore, delivery: str) -> Receipt:
@@ -167,6 +175,7 @@ class _Run:
     def __init__(
         self,
         delivery: str,
+        *,
         raw: ObjectStore,
         refined: ObjectStore,
         contracts: Contracts,
