@@ -27,13 +27,13 @@ from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.deid.instance import Done, Processor, Recipe, action_row, done
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.dicom.attributes import Attributes
-from aida_pipelines.dicom.parse import ParsedFile, parse_file
+from aida_pipelines.dicom.parse import parse_file
 from aida_pipelines.errors import InstanceOutcome, StorageError, UsageError
 from aida_pipelines.parallel import ordered_map
 from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS
 from aida_pipelines.storage.objects import mapped
-from aida_pipelines.storage.scratch import scratch, scratch_file, sweep_scratch
+from aida_pipelines.storage.scratch import scratch, sweep_scratch
 
 _ACTION_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("sop_instance_uid", "tag", "keyword", "vr", "action")]
@@ -62,70 +62,74 @@ class FolderSummary(BaseModel, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What a worker made of one file."""
+    """What a worker made of one file.
 
-    sop_instance_uid: str
-    done: frozenset[Done]
-    uids: tuple[tuple[str, str], ...]
-    patient: tuple[str, str]
+    Attributes:
+        reason: Why nothing was made of it; empty if something was.
+        temporary: Where the result is until it gets its name.
+        target: Its name, relative to DST.
+        uids: Original and new UID of study, series and instance.
+        patient: Original id and subject.
+        done: What was done to its attributes.
+    """
+
     reason: str = ""
+    temporary: Path = Path()
+    target: Path = Path()
+    uids: tuple[tuple[str, str], ...] = ()
+    patient: tuple[str, str] = ("", "")
+    done: frozenset[Done] = frozenset()
 
 
 class _Worker:
-    def __init__(self, recipe: Recipe, dst: Path) -> None:
-        self._process, self._dst = Processor(recipe), dst
+    def __init__(self, recipe: Recipe, work: Path) -> None:
+        self._process, self._work = Processor(recipe), work
 
-    def __call__(self, path: Path) -> _Written:
+    def __call__(self, numbered: tuple[int, Path]) -> _Written:
+        number, path = numbered
         try:
             result = self._process(mapped(path))
         except InstanceOutcome as outcome:
-            return _Written("", frozenset(), (), ("", ""), outcome.reason)
+            return _Written(outcome.reason)
+        temporary = self._work / f"{number}.dcm"
+        with temporary.open("wb") as file:
+            file.writelines(result.parts)
         old, new = Attributes(result.source), Attributes(parse_file(result.header))
-        study, series, sop = (str(new.first(keyword)) for keyword in _UID_KEYWORDS)
-        folder = self._dst / result.subject / study / series
-        folder.mkdir(parents=True, exist_ok=True)
-        # Under a temporary name first: a reader of DST, or the next run, never meets half a file.
-        with scratch_file(self._dst) as (file, temporary):
-            for part in result.parts:
-                _write_all(file, part)
-            if not _placed(temporary, folder / f"{sop}.dcm"):
-                return _Written("", frozenset(), (), ("", ""), "conflicting-instance")
-        pairs = zip(_originals(result.source), (study, series, sop), strict=True)
-        patient = (str(old.first("PatientID") or ""), result.subject)
-        return _Written(sop, done(result.changes), tuple(pairs), patient)
+        originals, pseudonyms = ([str(one.first(keyword)) for keyword in _UID_KEYWORDS] for one in (old, new))
+        study, series, instance = pseudonyms
+        return _Written(
+            temporary=temporary,
+            target=Path(result.subject, study, series, f"{instance}.dcm"),
+            uids=tuple(zip(originals, pseudonyms, strict=True)),
+            patient=(str(old.first("PatientID") or ""), result.subject),
+            done=done(result.changes),
+        )
 
 
-def _write_all(file: Any, part: bytes | memoryview) -> None:
-    view = memoryview(part)
-    while view:
-        view = view[file.write(view) :]
-
-
-def _placed(temporary: Path, target: Path) -> bool:
-    """Give a file its name; False if something else has it already."""
+def _placed(written: _Written, dst: Path) -> bool:
+    """Give a result its name; False if something else has it already."""
+    target = dst / written.target
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(temporary, target)
+        os.link(written.temporary, target)
     except FileExistsError:
-        return filecmp.cmp(temporary, target, shallow=False)
+        return filecmp.cmp(written.temporary, target, shallow=False)
+    finally:
+        written.temporary.unlink()
     return True
-
-
-def _originals(source: ParsedFile) -> tuple[str, ...]:
-    attributes = Attributes(source)
-    return tuple(str(attributes.first(keyword)) for keyword in _UID_KEYWORDS)
 
 
 _worker: _Worker | None = None
 
 
-def _open_worker(recipe: Recipe, dst: Path) -> None:
+def _open_worker(recipe: Recipe, work: Path) -> None:
     global _worker  # noqa: PLW0603 - one for each process, made by the pool's initializer
-    _worker = _Worker(recipe, dst)
+    _worker = _Worker(recipe, work)
 
 
-def _work(path: Path) -> _Written:
+def _work(numbered: tuple[int, Path]) -> _Written:
     assert _worker is not None
-    return _worker(path)
+    return _worker(numbered)
 
 
 def deidentify_folder(
@@ -168,17 +172,24 @@ def deidentify_folder(
     try:
         dst.mkdir(parents=True, exist_ok=True)
         sweep_scratch(dst)
-        results = ordered_map(
-            _work, _files(src), workers=workers, initializer=_open_worker, initargs=(recipe, dst)
-        )
         counts: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         actions: Counter[str] = Counter()
-        with _Report(report_dir) as report:
+        with scratch(dst) as work, _Report(report_dir) as report:
+            results = ordered_map(
+                _work,
+                enumerate(_files(src)),
+                workers=workers,
+                initializer=_open_worker,
+                initargs=(recipe, work),
+            )
             for written in track(results, label="De-identify"):
-                if written.reason:
-                    counts[REASONS[written.reason].outcome] += 1
-                    reasons[written.reason] += 1
+                # Placed here, in the order of the files, and not where they were made: of two files that claim
+                # to be the same instance the first is taken, whichever process was faster.
+                reason = written.reason or ("" if _placed(written, dst) else "conflicting-instance")
+                if reason:
+                    counts[REASONS[reason].outcome] += 1
+                    reasons[reason] += 1
                     continue
                 counts["refined"] += 1
                 actions.update(action for _, _, action in written.done)
@@ -263,7 +274,7 @@ class _Report:
             self._once(name, pair, self._uids)
         self._uids.writerow(instance)
         self._once("patient", written.patient, self._patients)
-        sop = written.sop_instance_uid
+        sop = instance[1]
         self._rows += [{"sop_instance_uid": sop, **action_row(entry)} for entry in sorted(written.done)]
         if len(self._rows) >= _BATCH_ROWS:
             self._flush()
