@@ -5,122 +5,140 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 from aida_pipelines.errors import NotFoundError, StorageError
-from aida_pipelines.storage.store import Data, ObjectInfo, check_key
+from aida_pipelines.storage.disk import copy_all, explaining, sync_filesystem, write_all
+from aida_pipelines.storage.scratch import scratch_file, sweep_scratch
+from aida_pipelines.storage.store import Data, ObjectInfo, check_key, is_key, parts_of
 
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 class LocalStore:
     """Objects as files below ``root``.
 
-    A write goes to ``root/.tmp/`` and is renamed (or, for ``create``, linked) into place. The writer holds a lock
-    on its temporary file; a kill frees the lock, which is how ``sweep`` tells remains from work under way.
+    A write goes to a locked scratch file in ``root/.tmp`` and is renamed (or, for ``create``, linked) into
+    place, so a kill leaves at most such a file, which ``sweep`` knows by its free lock. Symbolic links below
+    ``root`` lead out of the zone: they are neither read, listed nor written through. ``root`` itself may be
+    one.
+
+    What is written is synced before it gets its name, so that not even a loss of power shows a part of it;
+    ``create(synced=False)`` leaves that to ``flush``, one call for thousands of objects named by their hash.
+
+    Args:
+        root: The zone's folder; made at the first write.
+        work_dir: Local scratch for tables under way; default ``root/.tmp``.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, work_dir: Path | None = None) -> None:
         self.root = root
         self.url = root.as_uri()
         self._tmp = root / ".tmp"
-
-    def _path(self, key: str) -> Path:
-        return self.root / check_key(key)
+        self.work_dir = work_dir or self._tmp
 
     def get(self, key: str) -> bytes:
         """See ``ObjectStore``."""
-        try:
-            return self._path(key).read_bytes()
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            raise NotFoundError(f"There is no {key} in {self.url}.") from None
+        with self.local(key) as path, explaining(self.url):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:  # deleted since
+                raise self._not_found(key) from None
 
     def put(self, key: str, data: Data) -> None:
         """See ``ObjectStore``."""
-        path = self._path(key)
-        with self._writing() as (file, temporary):
-            _write(file, data)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.rename(path)
+        target = self._target(key)
+        with self._written(lambda file: self._fill(file, data), synced=True) as temporary:
+            _make_parent(target)
+            temporary.rename(target)
 
-    def create(self, key: str, data: Data) -> bool:
+    def create(self, key: str, data: Data, *, synced: bool = True) -> bool:
         """See ``ObjectStore``."""
-        path = self._path(key)
-        if path.exists():
+        target = self._target(key)
+        if os.path.lexists(target):
             return False
-        with self._writing() as (file, temporary):
-            _write(file, data)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                return False
-            return True
+        with self._written(lambda file: self._fill(file, data), synced=synced) as temporary:
+            _make_parent(target)
+            return self._place_new(temporary, target)
 
     def put_file(self, key: str, path: Path) -> None:
         """See ``ObjectStore``."""
-        with path.open("rb") as source:
-            self.put(key, iter(lambda: source.read(1 << 20), b""))
+        target = self._target(key)
+        with (
+            explaining(f"A file to be put into {self.url}"),
+            FileIO(path) as source,
+            self._written(lambda file: self._copy(source, file), synced=True) as temporary,
+        ):
+            _make_parent(target)
+            temporary.rename(target)
 
     def stat(self, key: str) -> ObjectInfo | None:
         """See ``ObjectStore``."""
-        path = self._path(key)
-        return ObjectInfo(key, path.stat().st_size) if path.is_file() else None
+        path = self.root / check_key(key)
+        if self._behind_link(key):
+            return None
+        with explaining(self.url):
+            try:
+                found = path.lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return ObjectInfo(key, found.st_size) if stat.S_ISREG(found.st_mode) else None
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """See ``ObjectStore``."""
-        folder = prefix.rpartition("/")[0]
-        for path in self._walk(self.root / folder):
-            key = path.relative_to(self.root).as_posix()
-            if key.startswith(prefix):
-                yield ObjectInfo(key, path.stat().st_size)
-
-    def _walk(self, folder: Path) -> Iterator[Path]:
-        try:
-            # "a/" sorts where "a/b" would: keys come in the order of their characters, as S3 gives them.
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name + "/" * entry.is_dir())
-        except (FileNotFoundError, NotADirectoryError):
+        """See ``ObjectStore``. In memory is one folder's names for each level, no more."""
+        folder, slash, start = prefix.rpartition("/")
+        if folder and (not is_key(folder) or self._behind_link(prefix)):
             return
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from self._walk(Path(entry.path))
-            else:
-                yield Path(entry.path)
+        yield from self._walk(folder + slash, start)
+
+    def _walk(self, folder: str, start: str = "") -> Iterator[ObjectInfo]:
+        with explaining(self.url):
+            try:
+                with os.scandir(self.root / folder) as entries:
+                    # A folder sorts with its slash, as its keys do: the order of S3, character by character.
+                    names = sorted(
+                        f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+                        for entry in entries
+                        if entry.name.startswith(start) and is_key(entry.name)
+                    )
+            except (FileNotFoundError, NotADirectoryError):
+                return
+        for name in names:
+            if name.endswith("/"):
+                yield from self._walk(folder + name)
+            elif info := self.stat(folder + name):
+                yield info
 
     def delete(self, key: str) -> None:
         """See ``ObjectStore``."""
-        self._path(key).unlink(missing_ok=True)
+        if self.stat(key) is not None:
+            with explaining(self.url):
+                (self.root / key).unlink(missing_ok=True)
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
         """See ``ObjectStore``."""
-        path = self._path(key)
-        if not path.is_file():
-            raise NotFoundError(f"There is no {key} in {self.url}.")
+        if self.stat(key) is None:
+            raise self._not_found(key)
+        path = self.root / key
+        if not os.access(path, os.R_OK):
+            raise StorageError(f"{key} in {self.url} can't be read.", way_out="Check the file's permissions.")
         yield path
 
     def flush(self) -> None:
         """See ``ObjectStore``."""
-        os.sync()
+        if self.root.exists():
+            with explaining(self.url):
+                sync_filesystem(self.root)
 
     def sweep(self) -> int:
         """See ``ObjectStore``."""
-        swept = 0
-        for path in self._tmp.glob("*"):
-            with path.open("rb") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                path.unlink(missing_ok=True)
-                swept += 1
-        return swept
+        with explaining(self.url):
+            return sum(sweep_scratch(folder) for folder in {self._tmp, self.work_dir})
 
     def uri(self, key: str) -> str:
         """See ``ObjectStore``."""
@@ -130,29 +148,71 @@ class LocalStore:
         """See ``ObjectStore``."""
         return None
 
+    def _not_found(self, key: str) -> NotFoundError:
+        return NotFoundError(f"There is no {key} in {self.url}.")
+
+    def _behind_link(self, key: str) -> bool:
+        """Whether a folder on the way to ``key`` is a symbolic link."""
+        path = str(self.root)
+        for part in key.split("/")[:-1]:
+            path = f"{path}/{part}"
+            if os.path.islink(path):  # noqa: PTH114 - several times for each object: a Path costs more than this
+                return True
+        return False
+
+    def _target(self, key: str) -> Path:
+        path = self.root / check_key(key)
+        if self._behind_link(key):
+            raise StorageError(
+                f"The way to {key} in {self.url} leads through a symbolic link.",
+                way_out="Mount or move the whole zone instead of linking folders in it.",
+            )
+        return path
+
     @contextmanager
-    def _writing(self) -> Iterator[tuple[IO[bytes], Path]]:
-        temporary = self._tmp / secrets.token_hex(8)
+    def _written(self, fill: Callable[[FileIO], None], *, synced: bool) -> Iterator[Path]:
+        """A scratch file that ``fill`` has filled, to be renamed or linked in the block."""
+        with ExitStack() as stack:
+            with explaining(self.url):
+                file, path = stack.enter_context(scratch_file(self._tmp))
+            fill(file)
+            with explaining(self.url):
+                if synced:
+                    os.fsync(file.fileno())
+                yield path
+
+    def _fill(self, file: FileIO, data: Data) -> None:
+        for part in parts_of(data):
+            with explaining(self.url):
+                write_all(file, part)
+
+    def _copy(self, source: FileIO, file: FileIO) -> None:
+        with explaining(self.url):
+            copy_all(source, file)
+
+    def _place_new(self, temporary: Path, target: Path) -> bool:
         try:
-            self._tmp.mkdir(parents=True, exist_ok=True)
-            with temporary.open("xb") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX)
-                    yield file, temporary
-                finally:
-                    temporary.unlink(missing_ok=True)
+            os.link(temporary, target)
+        except FileExistsError:
+            return False
         except OSError as error:
-            raise _explained(error, self.url) from None
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            return self._place_new_locked(temporary, target)
+        return True
+
+    def _place_new_locked(self, temporary: Path, target: Path) -> bool:
+        """Where the file system has no hard links (FAT, some network shares): one creator at a time."""
+        lock = os.open(self._tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.path.lexists(target):
+                return False
+            temporary.rename(target)
+            return True
+        finally:
+            os.close(lock)
 
 
-def _write(file: IO[bytes], data: Data) -> None:
-    for part in (data,) if isinstance(data, bytes | bytearray | memoryview) else data:
-        file.write(part)
-    file.flush()
-
-
-def _explained(error: OSError, url: str) -> StorageError:
-    if error.errno in _NO_SPACE:
-        return StorageError(f"No space left in {url}.", way_out="Free some space and run the same command again.")
-    return StorageError(f"{url} can't be written: {os.strerror(error.errno or 0)}.",
-                        way_out="Check that the folder exists and that you may write to it.")
+def _make_parent(target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)

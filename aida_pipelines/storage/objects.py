@@ -14,8 +14,6 @@ from pathlib import Path
 from aida_pipelines.errors import IntegrityError
 from aida_pipelines.storage.store import Buffer, ObjectStore
 
-_CHUNK = 1 << 20
-
 
 def object_key(sha256: str, extension: str) -> str:
     """``objects/SHA[:2]/SHA256.EXT``; ``extension`` without a dot (``dcm``, ``nii.gz``)."""
@@ -37,11 +35,17 @@ def sha256_of_file(path: Path) -> str:
 
 
 def put_object(store: ObjectStore, parts: Sequence[Buffer], extension: str) -> str:
-    """Store ``parts`` joined, once; return their SHA-256."""
+    """Store ``parts`` joined, once; return their SHA-256.
+
+    An object of another size was torn by a loss of power before a ``flush``: it is written again.
+    """
     sha256 = sha256_of(parts)
     key = object_key(sha256, extension)
-    if store.stat(key) is None:
-        store.create(key, iter(parts))
+    there = store.stat(key)
+    if there is None:
+        store.create(key, iter(parts), synced=False)
+    elif there.size != sum(memoryview(part).nbytes for part in parts):
+        store.put(key, iter(parts))
     return sha256
 
 
@@ -55,8 +59,10 @@ def verify_object(store: ObjectStore, sha256: str, extension: str) -> int:
     key = object_key(sha256, extension)
     with store.local(key) as path:
         if sha256_of_file(path) != sha256:
-            raise IntegrityError(f"{key} in {store.url} has other bytes than its name says.",
-                                 way_out="Restore it from a backup or run its delivery again.")
+            raise IntegrityError(
+                f"{key} in {store.url} has other bytes than its name says.",
+                way_out="Restore it from a backup or run its delivery again.",
+            )
         return path.stat().st_size
 
 

@@ -1,9 +1,9 @@
 """Receipts: what a stage did to a delivery, written last, after everything it speaks of is safely stored.
 
-A stage is done when its receipt is there, and current when the receipt's ``inputs`` are the fingerprints of what
-it would read today. That is all the state there is: a run that was killed has left no receipt, so it runs again;
-a run whose receipt is current does no work. A receipt holds no time and no run id: the same input, code and key
-give the same receipt, byte for byte (Dagster's event log knows when).
+A stage is done when its receipt is there, and current when the receipt's ``inputs`` are the fingerprints of
+what it would read today. That is all the state there is: a run that was killed has left no receipt, so it
+runs again; a run whose receipt is current does no work. A receipt holds no time and no run id: the same
+input, code and key give the same receipt, byte for byte (Dagster's event log knows when).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Receipt(BaseModel, frozen=True):
         collection: For what.
         received_on: Date (UTC) of the delivery.
         code_version: Version of the stage's own code (``deid/3``).
-        inputs: Name → fingerprint of everything that decided the result: receipts before it, contracts, key id,
-            stewards' decisions.
+        inputs: Name → fingerprint of everything that decided the result: receipts before it, contracts,
+            key id, stewards' decisions.
         counts: Items by outcome.
         reasons: Items by reason code, for those not passed on.
         figures: Other numbers worth showing (bytes, seconds are not among them: they differ between runs).

@@ -6,11 +6,13 @@ Five guarantees, which the one test suite asks of every store:
 * ``create`` is conditional: of two writers one wins and the other is told;
 * a listing comes in pages and in the order of keys, and never shows a write that isn't complete;
 * ``delete`` of what isn't there is no error;
-* a key is a relative POSIX path without ``..``, empty or absolute parts: anything else is refused.
+* a key is a relative POSIX path of plain, unhidden names: anything else is refused. No key is the folder of
+  another (``a`` and ``a/b``): a bucket would take both, a folder can't.
 """
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 from aida_pipelines.errors import UsageError
 
-Buffer = bytes | bytearray | memoryview
+Buffer = bytes | bytearray | memoryview | mmap.mmap
 Data = Buffer | Iterable[Buffer]
 """What can be written: bytes, or parts of them in order (a rewritten header, then pixel bytes untouched)."""
 
@@ -39,14 +41,25 @@ class ObjectStore(Protocol):
 
     url: str
 
+    @property
+    def work_dir(self) -> Path | None:
+        """Local scratch on the zone's side of the legal line; None: the system's."""
+
     def get(self, key: str) -> bytes:
         """The whole object. Raises ``NotFoundError``."""
 
     def put(self, key: str, data: Data) -> None:
         """Write, replacing what was there."""
 
-    def create(self, key: str, data: Data) -> bool:
-        """Write only if nothing is there; False if something was."""
+    def create(self, key: str, data: Data, *, synced: bool = True) -> bool:
+        """Write only if nothing is there; False if something was.
+
+        Args:
+            key: Where.
+            data: What.
+            synced: False lets the bytes reach the disk as late as ``flush``; for content-addressed objects,
+                whose name tells whether a loss of power has torn them. S3 has always synced when it answers.
+        """
 
     def put_file(self, key: str, path: Path) -> None:
         """Write a local file's bytes, replacing what was there."""
@@ -77,15 +90,38 @@ class ObjectStore(Protocol):
         """Polars' ``storage_options`` for ``uri``; None for local files."""
 
 
+_MAX_KEY_BYTES = 1024  # of S3
+_MAX_PART_BYTES = 255  # of file systems
+
+
+def is_key(text: str) -> bool:
+    """Whether ``text`` can be a key: see ``check_key``."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # a file name that isn't UTF-8
+        return False
+    if size > _MAX_KEY_BYTES or "\\" in text or any(char < " " or char == "\x7f" for char in text):
+        return False
+    parts = text.split("/")
+    return all(part and not part.startswith(".") and len(part.encode()) <= _MAX_PART_BYTES for part in parts)
+
+
 def check_key(key: str) -> str:
     """Return ``key`` if it is one, else raise.
 
     Raises:
-        UsageError: The key is empty, absolute or has an empty, ``.`` or ``..`` part.
+        UsageError: The key is empty, absolute, too long, has an empty or hidden part (``.``, ``..``,
+            ``.tmp``), a backslash or a control character.
     """
-    if not key or any(part in ("", ".", "..") for part in key.split("/")) or "\0" in key or "\\" in key:
-        raise UsageError(f"{key!r} is not a key: a relative path of plain names is.")
+    if not is_key(key):
+        raise UsageError(f"{key[:200]!r} is not a key: a relative path of plain names is.")
     return key
+
+
+def parts_of(data: Data) -> Iterator[memoryview]:
+    """The bytes of ``data``, part by part, as flat views; nothing is copied."""
+    for part in (data,) if isinstance(data, Buffer) else data:
+        yield memoryview(part).cast("B")
 
 
 def open_store(url: str, *, work_dir: Path | None = None) -> ObjectStore:
@@ -93,8 +129,9 @@ def open_store(url: str, *, work_dir: Path | None = None) -> ObjectStore:
 
     Args:
         url: ``file:///folder`` or ``s3://bucket/prefix`` (credentials, region and endpoint from ``AWS_*``).
-        work_dir: Where local copies of remote objects live while they are read; on the same side of the legal
-            line as the zone. Unused for a folder.
+        work_dir: Local scratch for tables under way and copies of remote objects, on the same side of the
+            legal line as the zone; ``sweep`` cleans it. Default: hidden in a folder's zone, the system's for
+            S3.
 
     Raises:
         UsageError: Another kind of URL.
@@ -103,7 +140,7 @@ def open_store(url: str, *, work_dir: Path | None = None) -> ObjectStore:
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         from aida_pipelines.storage.local import LocalStore
 
-        return LocalStore(Path(unquote(parts.path)))
+        return LocalStore(Path(unquote(parts.path)), work_dir=work_dir)
     if parts.scheme == "s3" and parts.netloc:
         from aida_pipelines.storage.s3 import S3Store
 
