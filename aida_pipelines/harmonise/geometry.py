@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from statistics import median
 
 Vector = tuple[float, float, float]
@@ -162,7 +163,7 @@ def anatomical_plane(normal: Vector) -> str:
 
 
 def orientation_letters(plane: ImagePlane) -> str:
-    """Where columns, rows and slices increase towards, as letters of the patient (``LPS`` for plain axial)."""
+    """Where columns, rows and slices increase towards, as letters (``LPS`` for plain axial)."""
     letters = (("L", "R"), ("P", "A"), ("S", "I"))
     text = ""
     for direction in (plane.row, plane.column, plane.normal):
@@ -191,7 +192,9 @@ def assess(planes: Sequence[ImagePlane]) -> Geometry:
         duplicated, positions = several
         # Duplicates at a few places are a fault of the series; at most places they are another dimension.
         if 2 * duplicated >= positions:
-            return Geometry(Verdict.MULTI_VOLUME, "several-images-per-position", duplicate_positions=duplicated)
+            return Geometry(
+                Verdict.MULTI_VOLUME, "several-images-per-position", duplicate_positions=duplicated
+            )
         return Geometry(Verdict.IRREGULAR, "duplicate-positions", duplicate_positions=duplicated)
     return _stacked(planes, [index for _, index in places], [place - places[0][0] for place, _ in places])
 
@@ -256,11 +259,11 @@ def _straight(slices: Sequence[ImagePlane], distances: Sequence[float], shear: f
 
 
 def _steps(distances: Sequence[float]) -> list[float]:
-    return [after - before for before, after in zip(distances, distances[1:], strict=False)]
+    return [after - before for before, after in pairwise(distances)]
 
 
 def _missing_slices(distances: Sequence[float]) -> int:
-    """Slices missing, where every step is a whole multiple of the usual one; 0 if that isn't what the steps are."""
+    """Slices missing, where every step is a whole multiple of the usual one; 0 if it isn't."""
     steps = _steps(distances)
     usual = median(steps)
     multiples = [round(step / usual) for step in steps]
@@ -272,7 +275,7 @@ def _missing_slices(distances: Sequence[float]) -> int:
 
 
 def _changes_thickness(slices: Sequence[ImagePlane], distances: Sequence[float]) -> bool:
-    """Whether the uneven steps are a protocol's: runs of slices of one thickness, each even, with no gap between.
+    """Whether uneven steps are a protocol's: runs of slices of one thickness, each even, no gap between.
 
     Head CT is commonly taken with thin slices at the base of the skull and thick ones above.
     """

@@ -14,7 +14,7 @@ _TILED = {"MOSAIC", "VFRAME"}
 
 
 def is_image(row: Row) -> bool:
-    """Whether the instance has pixels: Rows and Columns are in every image (PS3.3 C.7.6.3), and nowhere else."""
+    """Whether the instance has pixels: every image has Rows and Columns (PS3.3 C.7.6.3), nothing else has."""
     return bool(row["rows"] and row["columns"])
 
 

@@ -1,7 +1,7 @@
 """Voxels and affine → the bytes of a NIfTI-1 file, gzipped: the same bytes for the same voxels, everywhere.
 
-SimpleITK writes the header, with qform and sform both. Compression is libdeflate's, whose output doesn't depend on
-the processor (ISA-L's and zlib-ng's do, by design), with no name and no time in the gzip header.
+SimpleITK writes the header, with qform and sform both. Compression is libdeflate's, whose output doesn't
+depend on the processor (ISA-L's and zlib-ng's may), with no name and no time in the gzip header.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Encoded pixel data → numbers. Each transfer syntax has one decoder, so that lossy data decode alike everywhere."""
+"""Encoded pixel data → numbers; one decoder a transfer syntax, so that lossy data decode alike everywhere."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset, dcmread
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
+    UID,
     JPEG2000TransferSyntaxes,
     JPEGLSTransferSyntaxes,
     JPEGTransferSyntaxes,
     RLETransferSyntaxes,
-    UID,
 )
 
 from aida_pipelines.dicom.quiet import quiet_pydicom
@@ -56,8 +56,8 @@ def read_frame(path: Path, *, index: int = 0, raw: bool = False) -> Frame:
         raw: Leave ``YBR_*`` as it is.
 
     Raises:
-        Quarantine: ``pixels-undecodable``, whatever the decoder's complaint; the complaint itself may hold values
-            and goes nowhere.
+        Quarantine: ``pixels-undecodable``, whatever the decoder's complaint; that may hold values and goes
+            nowhere.
     """
     try:
         with quiet_pydicom():

@@ -1,15 +1,16 @@
 """Voxels onto a straight, even grid, where the scanner's own isn't one. Pure functions on arrays.
 
-NIfTI's affine can hold neither changing slice steps nor, for most readers (ITK refuses it), a shear. A stack that
-was taken with a tilted gantry is therefore straightened by moving each slice along its columns, and a stack whose
-slice thickness changes is given even steps by linear interpolation between neighbouring slices. Both are what
-dcm2niix does (its ``_Tilt`` and ``_Eq`` files), with the same grid.
+NIfTI's affine can hold neither changing slice steps nor, for most readers (ITK refuses it), a shear. A stack
+that was taken with a tilted gantry is therefore straightened by moving each slice along its columns, and a
+stack whose slice thickness changes is given even steps by linear interpolation between neighbouring slices.
+Both are what dcm2niix does (its ``_Tilt`` and ``_Eq`` files), with the same grid.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -42,8 +43,8 @@ def grid_of(stack: Stack) -> Grid:
     first_row, last_row = math.floor(min(shifts)), stack.plane.rows - 1 + math.ceil(max(shifts))
     slices, extent = len(stack.distances), stack.distances[-1]
     if not stack.even:
-        smallest = min(b - a for a, b in zip(stack.distances, stack.distances[1:], strict=False))
-        # The smallest step may be an overlap of two thick slices: twice as many slices as were taken is enough.
+        smallest = min(b - a for a, b in pairwise(stack.distances))
+        # The smallest step may be an overlap of thick slices: twice as many slices as were taken is enough.
         slices = min(round(extent / smallest), 2 * slices - 1) + 1
     return Grid(first_row, last_row - first_row + 1, slices, extent / (slices - 1))
 

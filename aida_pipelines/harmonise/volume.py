@@ -1,7 +1,7 @@
 """Slices → voxels with their place: hounsfield units for CT, stored values and their scale for MR.
 
-Storage order is dcm2niix's: i along rows, j from the last row to the first, k along the normal. So files of both
-can be laid over each other voxel by voxel, whatever the order in which a scanner sent the slices.
+Storage order is dcm2niix's: i along rows, j from the last row to the first, k along the normal. So files of
+both can be laid over each other voxel by voxel, whatever the order in which a scanner sent the slices.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 
 AIR_HU = -1024
-"""Value of voxels outside every slice of a CT: air, at the low end of what scanners store."""
+"""Value of voxels outside every slice of a CT: air; or the scanner's own padding, where that is lower."""
 
 Voxels = npt.NDArray[np.generic]
 
@@ -39,7 +39,7 @@ class Volume:
         slope: What stored values are multiplied with to give real ones.
         intercept: What is then added.
         unit: ``HU``, or None where values have no unit (MR).
-        resampling: What was interpolated: ``none``, ``gantry-tilt``, ``slice-spacing`` or both joined by ``+``.
+        resampling: What was interpolated: ``none``, ``gantry-tilt``, ``slice-spacing``, or both with a ``+``.
     """
 
     voxels: Voxels
@@ -74,24 +74,25 @@ def build(rows: Sequence[Row], stack: Stack, paths: Sequence[Path]) -> Volume:
     """
     shape = (stack.plane.rows, stack.plane.columns)
     ct = rows[0]["sop_class_uid"] == CT_IMAGE
-    scales = {(_or(row["rescale_slope"], 1.0), _or(row["rescale_intercept"], 0.0)) for row in rows}
+    scales = [(_or(row["rescale_slope"], 1.0), _or(row["rescale_intercept"], 0.0)) for row in rows]
     # Stored values keep their narrow type; they must become real ones where slices don't share one scale.
-    apply = ct or len(scales) > 1
+    apply = ct or len(set(scales)) > 1
     exact = all(slope.is_integer() and intercept.is_integer() for slope, intercept in scales)
-    voxels = np.empty((len(stack.order), *shape), dtype=np.int32 if exact or not apply else np.float32)
+    kind = np.int32 if exact or not apply else np.float32
+    voxels: Voxels = np.empty((len(stack.order), *shape), dtype=kind)
     for number, index in enumerate(stack.order):
         values = _slice(read_frame(paths[index]), shape)
         if apply:
-            slope, intercept = _or(rows[index]["rescale_slope"], 1.0), _or(rows[index]["rescale_intercept"], 0.0)
-            kind = np.int64 if exact else np.float64
-            values = values.astype(kind) * kind(slope) + kind(intercept)
+            # In 64 bits, exact for any stored value; the array that it is put into narrows it.
+            slope, intercept = scales[index]
+            values = values.astype(np.float64) * slope + intercept
         voxels[number] = values
     grid = grid_of(stack)
     resampling = []
     if stack.shear or not stack.even:
-        voxels = regrid(voxels, stack, grid, outside=AIR_HU)
+        voxels = regrid(voxels, stack, grid, outside=min(AIR_HU, int(voxels.min())))
         resampling = ["gantry-tilt"] * bool(stack.shear) + ["slice-spacing"] * (not stack.even)
-    slope, intercept = (1.0, 0.0) if apply else next(iter(scales))
+    slope, intercept = (1.0, 0.0) if apply else scales[0]
     return Volume(
         voxels=np.ascontiguousarray(narrow(voxels)[:, ::-1, :]),
         space=space_of(stack, grid),
