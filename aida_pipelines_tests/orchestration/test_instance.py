@@ -1,0 +1,62 @@
+"""The embedded instance: made once though many ask at once, and rid of what a kill leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from aida_pipelines.orchestration.instance import bury_dead_runs, open_instance, own_tags
+
+ENV = {k: v for k, v in os.environ.items() if not k.startswith("DAGSTER_")}
+
+
+@pytest.fixture
+def instance(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    with open_instance(tmp_path / "dagster") as instance:
+        yield instance
+
+
+def test_processes_that_start_together_make_one_instance(tmp_path):
+    program = (
+        "import sys; from pathlib import Path; from aida_pipelines.orchestration.instance import open_instance\n"
+        "print(open_instance(Path(sys.argv[1])).get_runs_count())"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "dagster")]
+    children = [subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE) for _ in range(3)]
+    assert [child.communicate()[0] for child in children] == [b"0\n"] * 3
+
+
+def test_telemetry_is_off_and_raw_output_is_not_kept(instance):
+    assert instance.get_settings("telemetry") == {"enabled": False}
+    assert type(instance.compute_log_manager).__name__ == "NoOpComputeLogManager"
+
+
+def test_a_run_whose_process_was_killed_is_marked_and_gives_back_its_slot(instance, tmp_path):
+    program = (
+        "import os, signal, dagster as dg, sys; from pathlib import Path\n"
+        "from aida_pipelines.orchestration.instance import open_instance, own_tags\n"
+        "@dg.asset(pool='cpu')\n"
+        "def dies() -> None: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "instance = open_instance(Path(sys.argv[1]))\n"
+        "dg.materialize([dies], instance=instance, tags=own_tags())\n"
+    )
+    died = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "dagster")], env=ENV, check=False, capture_output=True
+    )
+    assert died.returncode == -signal.SIGKILL
+    assert instance.get_runs()[0].status is dg.DagsterRunStatus.STARTED
+    assert bury_dead_runs(instance) == 1
+    assert instance.get_runs()[0].status is dg.DagsterRunStatus.FAILURE
+    assert instance.event_log_storage.get_concurrency_info("cpu").active_slot_count == 0
+
+
+def test_a_run_whose_process_is_alive_is_left_alone(instance):
+    @dg.asset
+    def looks() -> None:
+        assert bury_dead_runs(instance) == 0
+
+    assert dg.materialize([looks], instance=instance, tags=own_tags()).success
