@@ -21,8 +21,8 @@ R = TypeVar("R")
 _BATCH = 32
 """Items a task: large enough that pickling costs little, small enough that processes end together."""
 
-_SMALL = 2 * _BATCH
-"""Up to here a pool's start (about 1 s) costs more than it saves."""
+_SMALL = 2
+"""Tasks up to which a pool's start (about 1 s) costs more than it saves."""
 
 
 def cpu_count() -> int:
@@ -37,6 +37,7 @@ def ordered_map(
     workers: int | None = None,
     initializer: Callable[..., None] | None = None,
     initargs: tuple[object, ...] = (),
+    batch: int = _BATCH,
 ) -> Iterator[R]:
     """Apply ``work`` to each item in a pool of processes; yield the results in the order of the items.
 
@@ -48,6 +49,7 @@ def ordered_map(
         workers: Processes; by default one for each processor.
         initializer: Called once in every process before its first item (in this one, if it does the work).
         initargs: Its arguments.
+        batch: Items a task; 1 where an item is much work (a series, not an instance).
 
     Raises:
         concurrent.futures.process.BrokenProcessPool: A process died (killed, out of memory). Nothing of its
@@ -55,21 +57,21 @@ def ordered_map(
     """
     workers = workers or cpu_count()
     stream = iter(items)
-    head = list(islice(stream, _SMALL + 1))
-    if workers == 1 or len(head) <= _SMALL:
+    head = list(islice(stream, _SMALL * batch + 1))
+    if workers == 1 or len(head) <= _SMALL * batch:
         if initializer:
             initializer(*initargs)
         yield from map(work, chain(head, stream))
         return
     everything = chain(head, stream)
-    batches = iter(lambda: list(islice(everything, _BATCH)), [])
+    batches = iter(lambda: list(islice(everything, batch)), [])
     # forkserver: a fork of a process that runs Dagster's threads may deadlock; spawn pays every import again.
     context = multiprocessing.get_context("forkserver")
     pending: deque[Future[list[R]]] = deque()
     with ProcessPoolExecutor(workers, mp_context=context, initializer=initializer, initargs=initargs) as pool:
         try:
-            for batch in batches:
-                pending.append(pool.submit(_work_batch, work, batch))
+            for some in batches:
+                pending.append(pool.submit(_work_batch, work, some))
                 if len(pending) >= 3 * workers:
                     yield from pending.popleft().result()
             while pending:
