@@ -14,6 +14,8 @@ from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.contracts.vocabulary import Vocabulary
 from aida_pipelines.errors import NotFoundError
 
+__all__ = ["Collection", "Contracts", "DeidProfile", "Site", "TableContract", "Vocabulary"]
+
 T = TypeVar("T")
 
 
