@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aida_pipelines.harmonise.geometry import Geometry, ImagePlane, Vector, Verdict, assess, orthonormal
@@ -50,20 +50,37 @@ def geometry_of(rows: Sequence[Row]) -> tuple[Geometry, ImagePlane | None]:
 
 
 def _geometry(rows: Sequence[Row]) -> Geometry:
-    if not any(is_image(row) for row in rows):
-        return Geometry(Verdict.NOT_AN_IMAGE, "no-pixels")
-    if len({(row["sop_class_uid"], row["modality"]) for row in rows}) > 1:
-        return Geometry(Verdict.MIXED, "mixed-kinds")
-    if any((row["number_of_frames"] or 1) > 1 for row in rows):
-        return Geometry(Verdict.MULTI_FRAME, "multi-frame")
-    if any(_TILED.intersection(row["image_type"] or ()) for row in rows):
-        return Geometry(Verdict.MOSAIC, "slices-side-by-side")
-    if len({row["frame_of_reference_uid"] for row in rows}) > 1:
-        return Geometry(Verdict.MIXED, "mixed-frames-of-reference")
+    for verdict, reason, applies in _HEADERS_DECIDE:
+        if applies(rows):
+            return Geometry(verdict, reason)
     planes = [plane for row in rows if (plane := plane_of(row))]
     if len(planes) < len(rows):
         return Geometry(Verdict.NOT_SPATIAL, "position-missing-in-some" if planes else "no-position")
     return assess(planes)
+
+
+def _differ(*columns: str) -> Callable[[Sequence[Row]], bool]:
+    return lambda rows: len({tuple(row[column] for column in columns) for row in rows}) > 1
+
+
+_HEADERS_DECIDE: tuple[tuple[Verdict, str, Callable[[Sequence[Row]], bool]], ...] = (
+    (Verdict.NOT_AN_IMAGE, "no-pixels", lambda rows: not any(is_image(row) for row in rows)),
+    (Verdict.MIXED, "mixed-subjects", _differ("subject")),
+    (Verdict.MIXED, "mixed-studies", _differ("study_instance_uid")),
+    (Verdict.MIXED, "mixed-kinds", _differ("sop_class_uid", "modality")),
+    (
+        Verdict.MULTI_FRAME,
+        "multi-frame",
+        lambda rows: any((row["number_of_frames"] or 1) > 1 for row in rows),
+    ),
+    (
+        Verdict.MOSAIC,
+        "slices-side-by-side",
+        lambda rows: any(_TILED.intersection(row["image_type"] or ()) for row in rows),
+    ),
+    (Verdict.MIXED, "mixed-frames-of-reference", _differ("frame_of_reference_uid")),
+)
+"""What headers decide before any geometry: verdict, reason, condition; the first that applies."""
 
 
 def _numbers(values: Sequence[float | None] | None, count: int) -> bool:
