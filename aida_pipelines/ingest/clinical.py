@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from aida_pipelines.contracts.models import Contracts
+if TYPE_CHECKING:
+    from aida_pipelines.contracts.models import Contracts
 
 HEAD_BYTES = 64 << 10
 """Bytes of a file in which its first line is looked for."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -20,19 +20,19 @@ import duckdb
 import pyarrow as pa
 
 from aida_pipelines.contracts.models import Contracts
-from aida_pipelines.errors import InstanceOutcome
-from aida_pipelines.ingest.clinical import HEAD_BYTES, ClinicalTables, Recognised
+from aida_pipelines.ingest.clinical import ClinicalTables
+from aida_pipelines.ingest.content import Content, Object, look, open_worker
 from aida_pipelines.ingest.deliveries import Delivery, earlier_deliveries, manifest_key, read_delivery
-from aida_pipelines.ingest.header import Header, read_header
+from aida_pipelines.ingest.header import Header
 from aida_pipelines.parallel import ordered_map
 from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS, Outcome
 from aida_pipelines.stages import Stage
 from aida_pipelines.storage.local import LocalStore
-from aida_pipelines.storage.objects import mapped, object_key
+from aida_pipelines.storage.objects import object_key
 from aida_pipelines.storage.receipts import Receipt, fingerprint_of, read_receipt, write_receipt
 from aida_pipelines.storage.scratch import scratch
-from aida_pipelines.storage.store import ObjectStore, open_store
+from aida_pipelines.storage.store import ObjectStore
 from aida_pipelines.storage.tables import TableFile, iter_rows, table_key, write_table
 
 VERSION = "ingest/1"
@@ -152,23 +152,6 @@ class _Tally:
 # --- one file at a time -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Object:
-    """An object to look at: its key, and its size in bytes."""
-
-    key: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """What an object's bytes say: one of header, reason and clinical table."""
-
-    header: Header | None = None
-    reason: str | None = None
-    clinical: Recognised | None = None
-
-
 _EXAMINED_SCHEMA = pa.schema(
     [
         ("ordinal", pa.int64()),
@@ -191,14 +174,14 @@ def _examined(
     key = manifest_key(record.id)
     by_hash = itemgetter("source_sha256", "extension", "bytes")
     objects = (
-        _Object(object_key(sha256, extension), size)
+        Object(object_key(sha256, extension), size)
         for (sha256, extension, size), _ in groupby(iter_rows(raw, key), by_hash)
     )
     contents = ordered_map(
-        _look,
+        look,
         objects,
         workers=workers,
-        initializer=_open_worker,
+        initializer=open_worker,
         initargs=(raw.url, work_dir, ClinicalTables.of(contracts, record.collection)),
     )
     groups = groupby(iter_rows(raw, key), by_hash)
@@ -207,7 +190,7 @@ def _examined(
             yield row | _verdict(row["path"], content)
 
 
-def _verdict(path: str, content: _Content) -> dict[str, Any]:
+def _verdict(path: str, content: Content) -> dict[str, Any]:
     if content.header is not None:
         return {"kind": "dicom", "reason": content.reason, **asdict(content.header)}
     if content.clinical is not None:
@@ -218,40 +201,6 @@ def _verdict(path: str, content: _Content) -> dict[str, Any]:
         system = _OPERATING_SYSTEM.search(path) is not None
         return {"kind": "other", "reason": "operating-system-file" if system else content.reason}
     return {"kind": "dicom", "reason": content.reason}
-
-
-class _Worker:
-    """Looks at objects in one process: the zone is opened once."""
-
-    def __init__(self, raw_url: str, work_dir: Path, clinical: ClinicalTables) -> None:
-        self._raw = open_store(raw_url, work_dir=work_dir)
-        self._clinical = clinical
-
-    def __call__(self, item: _Object) -> _Content:
-        if item.size == 0:
-            return _Content(reason="empty-file")
-        with self._raw.local(item.key) as path:
-            data = mapped(path)
-            try:
-                return _Content(header=read_header(data))
-            except InstanceOutcome as outcome:
-                if outcome.reason != "not-dicom":
-                    return _Content(reason=outcome.reason)
-            table = self._clinical.table_of(bytes(data[:HEAD_BYTES]))
-            return _Content(clinical=table) if table else _Content(reason="not-dicom")
-
-
-_worker: _Worker | None = None
-
-
-def _open_worker(*args: Any) -> None:
-    global _worker  # noqa: PLW0603 - one for each process, made by the pool's initializer
-    _worker = _Worker(*args)
-
-
-def _look(item: _Object) -> _Content:
-    assert _worker is not None
-    return _worker(item)
 
 
 # --- files beside one another -----------------------------------------------------------------------------
@@ -301,24 +250,25 @@ def _beside_one_another(
         db.execute("CREATE TABLE before (source_sha256 VARCHAR)")
         for delivery in earlier:
             with raw.local(manifest_key(delivery.id)) as manifest:
-                db.execute(
-                    "INSERT INTO before SELECT DISTINCT source_sha256 FROM read_parquet(?)"
-                    " SEMI JOIN read_parquet(?) USING (source_sha256)",
-                    [str(manifest), str(examined)],
-                )
-        compared: pa.RecordBatchReader = db.execute(_COMPARED, [str(examined)]).to_arrow_reader(_BATCH_ROWS)
+                db.execute(_SEEN_BEFORE, [str(manifest), str(examined)])
+        compared: pa.RecordBatchReader = db.sql(_COMPARED, params=[str(examined)]).to_arrow_reader(
+            _BATCH_ROWS
+        )
         for batch in compared:
             yield from batch.to_pylist()
 
 
+_SEEN_BEFORE = """
+INSERT INTO before
+SELECT DISTINCT source_sha256 FROM read_parquet(?)
+WHERE source_sha256 IN (SELECT source_sha256 FROM read_parquet(?))
+"""
+
 _COMPARED = """
 WITH compared AS (
     SELECT *,
-        reason IS NULL AND (
-            source_sha256 IN (SELECT source_sha256 FROM before)
-        ) AS came_before,
-        reason IS NULL AND row_number() OVER (PARTITION BY source_sha256, reason IS NULL ORDER BY ordinal) > 1
-            AS comes_again
+        source_sha256 IN (SELECT source_sha256 FROM before) AS came_before,
+        row_number() OVER (PARTITION BY source_sha256, reason IS NULL ORDER BY ordinal) > 1 AS comes_again
     FROM read_parquet(?)
 ), instances AS (
     SELECT *,
