@@ -69,7 +69,11 @@ _DUMMY_BYTES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "
 _MAX_AGE_YEARS = 89
 """Older ones are few enough to be found by their age: they all become 90 (HIPAA 164.514(b)(2)(i)(C))."""
 
-_YOUNG_UID = re.compile(r"1\.2\.840\.10008\.(6\.1\.\d{1,4}|5\.1\.4\.1\.1\.\d{1,3}(\.\d{1,2}){0,2})")
+_REGISTERED_UID = re.compile(
+    r"1\.2\.840\.10008\.6\.1\.\d{1,4}"  # context groups (PS3.16)
+    r"|1\.2\.840\.10008\.5\.1\.4\.1\.1\.\d{1,3}(\.\d{1,2}){0,2}"  # storage SOP classes (PS3.4)
+    r"|2\.16\.840\.1\.113883\.6\.\d{1,3}"  # code systems registered with HL7 (PS3.16 chapter 8)
+)
 
 _NUMERIC_CHARACTERS = frozenset(b"0123456789+-.eE\\ \0")
 
@@ -410,9 +414,8 @@ class _Rewriter:
 
 
 def _of_the_standard(uid: str) -> bool:
-    # Context groups (PS3.16) and Storage SOP classes grow faster than the dictionary; both are short below
-    # their root, so that nothing identifying fits in.
-    return uid in UID_dictionary or _YOUNG_UID.fullmatch(uid) is not None
+    # These registers grow faster than the dictionary. What follows their roots is too short to identify anyone.
+    return uid in UID_dictionary or _REGISTERED_UID.fullmatch(uid) is not None
 
 
 def _dummy(vr: str) -> bytes:

@@ -156,13 +156,13 @@ def _tag(text: str) -> int | None:
     return int(match[1] + match[2], 16) if match else None
 
 
-def _option_action(code: str, option: str, vr: str) -> Action:
-    """What an option's K (keep) or C (clean) means for a VR."""
+def _option_action(code: str, option: str, vr: str) -> Action | None:
+    """What an option's K (keep) or C (clean) means for a VR; None where that can't be cleaned."""
     if code == "K" or vr == "SQ":
         return Action.KEEP  # a sequence that is kept is gone through item by item
     if option == Option.RETAIN_LONGITUDINAL_MODIFIED_DATES:
         if vr in ("DA", "DT", "TM"):
             return Action.SHIFT_DATE
         # The offset from UTC says nothing about when, and without it DT values can't be compared.
-        return Action.KEEP if vr == "SH" else Action.REMOVE
-    return Action.CLEAN_TEXT if vr in _LONG_TEXT | {"LO", "SH", "CS", "AE"} else Action.REMOVE
+        return Action.KEEP if vr == "SH" else None
+    return Action.CLEAN_TEXT if vr in _LONG_TEXT | {"LO", "SH", "CS", "AE"} else None

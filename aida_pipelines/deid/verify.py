@@ -78,7 +78,8 @@ _META_KEYWORDS = frozenset(
         "ImplementationVersionName",
     }
 )
-_STANDARD_ROOT = "1.2.840.10008."
+_PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
+"""DICOM's own UIDs, and the code systems that HL7 has registered."""
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")
 _UID_BYTES = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
 
@@ -178,7 +179,7 @@ class Verifier:
                 words = re.findall(r"[^\W\d_]{3,}", _folded(value))
                 known.names.update(word for word in words if word not in self._ordinary)
             elif vr == "UI":
-                if not value.startswith(_STANDARD_ROOT) and len(value) > 4:
+                if not value.startswith(_PUBLIC_ROOTS) and len(value) > 4:
                     known.uids.add(value)
             elif keyword in _ID_KEYWORDS:
                 known.ids.update(self._id_spellings(value))

@@ -71,7 +71,7 @@ class Encoding:
 IMPLICIT = Encoding(implicit=True, big_endian=False)
 EXPLICIT = Encoding(implicit=False, big_endian=False)
 BIG = Encoding(implicit=False, big_endian=True)
-_ENCODINGS = {IMPLICIT_LITTLE: IMPLICIT, EXPLICIT_BIG: BIG}
+_ENCODINGS = {IMPLICIT_LITTLE: IMPLICIT, EXPLICIT_LITTLE: EXPLICIT, EXPLICIT_BIG: BIG}
 _SYNTAX_OF = {IMPLICIT: IMPLICIT_LITTLE, EXPLICIT: EXPLICIT_LITTLE, BIG: EXPLICIT_BIG}
 
 
@@ -222,7 +222,7 @@ def _inflated(source: Source, start: int) -> bytes:
 
 def _parse_data_set(source: Source, start: int, syntax: str | None) -> ParsedFile:
     declared = None if syntax is None else _ENCODINGS.get(syntax, EXPLICIT)
-    encoding = _detected(source, start)
+    encoding = _detected(source, start, declared)
     if encoding is None:
         raise Quarantine("not-dicom") if declared is None else _UnreadableError
     if syntax is None or declared != encoding:
@@ -230,26 +230,28 @@ def _parse_data_set(source: Source, start: int, syntax: str | None) -> ParsedFil
         # first element is written can't lie.
         syntax = _SYNTAX_OF[encoding]
     elements, pixels = _Walker(source).top_level(start, encoding)
+    if pixels and pixels.fragments is not None and syntax in _ENCODINGS:
+        # Fragments in an uncompressed syntax: nobody can know how the pixels are to be decoded.
+        raise _UnreadableError
     return ParsedFile(source, syntax, encoding, start, elements, pixels)
 
 
-def _detected(source: Source, start: int) -> Encoding | None:
-    """How the first element is written. Its group is 8 or a little more in every object there is."""
+def _detected(source: Source, start: int, declared: Encoding | None) -> Encoding | None:
+    """How the first element is written, whatever is declared; None for what is no element."""
     head = bytes(source[start : start + 8])
     if len(head) < 8:
         return None
     little, big = int.from_bytes(head[:2], "little"), int.from_bytes(head[:2], "big")
-    explicit = head[4:6] in _VRS
-    if explicit and 0 < big < little:
-        return BIG
-    if 0 < little <= 0x0028 or explicit:
-        if explicit:
-            return EXPLICIT
-        known = (little << 16 | int.from_bytes(head[2:4], "little")) in DicomDictionary
-        length = int.from_bytes(head[4:8], "little")
-        plausible = length == _UNDEFINED or start + 8 + length <= len(source)
-        return IMPLICIT if plausible and (known or head[2:4] == b"\0\0") else None
-    return None
+    if head[4:6] in _VRS:
+        # The first group is small in every data set there is; read in the wrong order it is large.
+        return BIG if 0 < big < little else EXPLICIT
+    if declared == IMPLICIT:
+        return IMPLICIT
+    # Nothing says what this is: believe in implicit VR only what can hardly be anything else.
+    tag, length = little << 16 | int.from_bytes(head[2:4], "little"), int.from_bytes(head[4:8], "little")
+    known = tag in DicomDictionary or not tag & 0xFFFF
+    fits = length == _UNDEFINED or start + 8 + length <= len(source)
+    return IMPLICIT if 0 < little <= 0x0028 and known and fits else None
 
 
 class _Walker:

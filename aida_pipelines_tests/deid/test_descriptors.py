@@ -1,0 +1,51 @@
+"""Descriptions: what is useful stays, what could be anything goes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aida_pipelines.deid.descriptors import MAX_DIGITS, DescriptorCleaner
+
+
+@pytest.fixture(scope="module")
+def clean(tokens):
+    return DescriptorCleaner(tokens)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("T1 ax +Gd Anna Svensson", "T1 ax +Gd"),
+        ("t1_mprage_sag_p2_iso_1.0", "t1_mprage_sag_p2_iso_1.0"),
+        ("Head 5.0 H30s", "Head 5.0 H30s"),
+        ("DT BUK med iv kontrast, Karlsson", "DT BUK med iv kontrast"),
+        ("RÖNTGEN HÖGER HAND", "RÖNTGEN HÖGER HAND"),
+        ("ep2d_diff_b1000", "ep2d_diff_b1000"),
+        ("Anna", ""),
+        ("Svensson, Anna thorax", "thorax"),
+        ("191212-1212", ""),
+        ("19 12 12 12 12", ""),
+        ("ring 070-123 45 67", "ring"),
+        ("ring mig", "ring"),
+        ("MR hjärna 2024", "MR hjärna"),
+        ("MR hjärna SVENSSONANNA", "MR hjärna"),
+    ],
+)
+def test_examples(clean, text, kept):
+    assert clean(text) == kept
+
+
+@given(text=st.text(max_size=80))
+def test_cleaning_twice_changes_nothing_more(clean, text):
+    assert clean(clean(text)) == clean(text)
+
+
+@given(text=st.text(alphabet="0123456789 -./", max_size=40))
+def test_numbers_never_add_up_to_an_id(clean, text):
+    assert sum(char.isdigit() for char in clean(text)) <= MAX_DIGITS
+
+
+@given(text=st.text(max_size=60))
+def test_nothing_is_made_up(clean, text):
+    remaining = iter(text)
+    assert all(char in remaining for char in clean(text).replace(" ", ""))

@@ -1,0 +1,329 @@
+"""One instance: what comes out, byte for byte and attribute by attribute. Read back with pydicom, not with ours."""
+
+import csv
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+import pydicom.data
+import pytest
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.uid import UID
+
+from aida_pipelines.deid.engine import METHOD_CODES
+from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
+from aida_pipelines.dicom.parse import EXPLICIT, EXPLICIT_LITTLE, IMPLICIT
+from aida_pipelines.dicom.quiet import quiet_pydicom
+from aida_pipelines.errors import InstanceOutcome, Quarantine
+
+CSV = Path(__file__).parents[2] / "data_contracts" / "standards" / "ps3_15_e1_1.csv"
+BUNDLED = sorted((Path(pydicom.data.__file__).parent / "test_files").rglob("*.dcm"))
+UID_PROBE = "1.2.752.4711.99"
+PROBES = {
+    "AE": b"PROBEXYZ", "AS": b"047Y", "CS": b"PROBEXYZ", "DA": b"19870605", "DS": b"47.11", "DT": b"19870605040302",
+    "IS": b"4711", "LO": b"PROBEXYZ", "LT": b"PROBEXYZ", "PN": b"PROBEXYZ", "SH": b"PROBEXYZ", "ST": b"PROBEXYZ",
+    "TM": b"040302", "UC": b"PROBEXYZ", "UI": UID_PROBE.encode(), "UR": b"urn:PROBEXYZ", "UT": b"PROBEXYZ",
+}  # fmt: skip
+
+
+def rows():
+    for row in csv.DictReader(CSV.open(encoding="utf-8", newline="")):
+        if row["tag"] == "PRIVATE":
+            yield 0x00091001, row
+        else:
+            yield int((row["tag"][1:5] + row["tag"][6:10]).replace("x", "0"), 16), row
+
+
+def probe(tag):
+    """VR and a value that must not come through, for any attribute."""
+    vr = dictionary_VR(tag) if dictionary_has_tag(tag) else "LO"
+    if vr == "SQ":
+        return vr, encode_item(encode_element(0x00080104, "LO", b"PROBEXYZ", EXPLICIT), EXPLICIT)
+    vr = vr[:2]
+    return vr, PROBES.get(vr, b"PROBEXYZ")
+
+
+def nested(tag, vr, value):
+    """The element three levels down, in sequences that the table doesn't list."""
+    content = encode_element(tag, vr, value, EXPLICIT)
+    for sequence in (0x00209116, 0x00289110):
+        content = encode_element(sequence, "SQ", encode_item(content, EXPLICIT), EXPLICIT)
+    return 0x52009229, ("SQ", encode_item(content, EXPLICIT))
+
+
+def element_in(data_set, tag):
+    return data_set.get(tag)
+
+
+@pytest.mark.parametrize("depth", ["top", "nested"])
+def test_no_rows_value_comes_through_the_basic_profile(deidentifier, basic, instance, read, depth):
+    one = deidentifier(basic)
+    identity = {0x00080016, 0x00080018, 0x00080060, 0x0020000D, 0x0020000E}
+    for tag, row in rows():
+        if tag in identity or tag >> 16 in (0x0000, 0x0002):
+            continue  # not in a data set, or without it there is no instance
+        vr, value = probe(tag)
+        added = dict([nested(tag, vr, value)]) if depth == "nested" else {tag: (vr, value)}
+        result = one.deidentify(instance(added))
+        assert value not in result.header, row["tag"]
+        with quiet_pydicom():
+            after = read(result)
+            if depth == "nested":
+                after = after[0x52009229][0][0x00289110][0][0x00209116][0]
+            codes = row["basic_profile"].split("/")
+            if codes == ["X"] and tag not in (0x00120063, 0x00120064):
+                assert tag not in after, row["tag"]
+            elif tag in after and (depth == "nested" or tag not in (0x00100010, 0x00100020)):
+                empty = not after[tag].value
+                assert empty or {"D", "U"} & {code.strip("*") for code in codes}, row["tag"]
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
+def test_pixel_data_pass_untouched_and_the_rest_is_valid(deidentifier, research, path, read):
+    source = path.read_bytes()
+    try:
+        result = deidentifier(research).deidentify(source, pixels_reviewed=True)
+    except InstanceOutcome:
+        return
+    with quiet_pydicom():
+        before, after = pydicom.dcmread(path, force=True), pydicom.dcmread(BytesIO(b"".join(result.parts)))
+        for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
+            assert before.get(keyword) == after.get(keyword)
+        declared = before.file_meta.get("TransferSyntaxUID", EXPLICIT_LITTLE)
+        deflated = declared == "1.2.840.10008.1.2.1.99"
+        if path.name != "badVR.dcm" and "TransferSyntaxUID" in before.file_meta:
+            assert after.file_meta.TransferSyntaxUID == (EXPLICIT_LITTLE if deflated else declared)
+        for keyword in ("Rows", "Columns", "PixelRepresentation", "ImagePositionPatient", "PixelSpacing"):
+            assert before.get(keyword) == after.get(keyword)
+        assert list(after.keys()) == sorted(after.keys())
+
+
+def test_what_says_that_it_was_done(deidentifier, any_profile, instance, read, pseudonyms):
+    after = read(deidentifier(any_profile).deidentify(instance()))
+    subject = pseudonyms.subject("site", "191212121212")
+    assert (str(after.PatientName), after.PatientID, after.PatientIdentityRemoved) == (
+        subject,
+        subject,
+        "YES",
+    )
+    written = {
+        (item.CodeValue, item.CodingSchemeDesignator) for item in after.DeidentificationMethodCodeSequence
+    }
+    expected = {METHOD_CODES[option][0] for option in (None, *any_profile.options)}
+    assert written == {(value, "DCM") for value in expected}
+    assert any_profile.name in after.DeidentificationMethod[0]
+    modified = after.LongitudinalTemporalInformationModified
+    assert modified == ("MODIFIED" if any_profile.options else "REMOVED")
+
+
+def test_preamble_and_file_meta_are_made_anew(deidentifier, research, instance, read):
+    source = bytearray(instance())
+    source[:128] = b"Svensson Anna".ljust(128, b"!")
+    meta_end = 132 + 12 + int.from_bytes(source[140:144], "little")
+    extra = encode_element(0x00020016, "AE", b"SVENSSON", EXPLICIT) + encode_element(
+        0x00020102, "OB", b"Svensson", EXPLICIT
+    )
+    source[meta_end:meta_end] = extra
+    source[140:144] = (int.from_bytes(source[140:144], "little") + len(extra)).to_bytes(4, "little")
+
+    result = deidentifier(research).deidentify(bytes(source))
+
+    assert b"vensson" not in result.header
+    assert b"SVENSSON" not in result.header
+    assert result.header[:128] == bytes(128)
+    meta = read(result).file_meta
+    assert meta.MediaStorageSOPInstanceUID == read(result).SOPInstanceUID
+    assert len(meta) == 7
+
+
+def test_references_to_the_same_object_stay_the_same(deidentifier, research, instance, read):
+    reference = encode_element(0x00081155, "UI", b"1.2.752.1.1.3", EXPLICIT)
+    one = deidentifier(research)
+    first = read(one.deidentify(instance({0x00081140: ("SQ", encode_item(reference, EXPLICIT))})))
+    second = read(one.deidentify(instance({0x00200052: ("UI", b"1.2.752.1.1.3")})))
+    assert first.ReferencedImageSequence[0].ReferencedSOPInstanceUID == first.SOPInstanceUID
+    assert second.FrameOfReferenceUID == first.SOPInstanceUID
+    assert UID(first.SOPInstanceUID).is_valid
+
+
+def test_uids_of_the_standard_stay_and_pretenders_go(deidentifier, research, instance, read):
+    after = read(
+        deidentifier(research).deidentify(
+            instance(
+                {
+                    0x00081150: ("UI", b"1.2.840.10008.5.1.4.1.1.2"),
+                    0x0008010C: ("UI", b"2.16.840.1.113883.6.96"),
+                    0x00080117: ("UI", b"1.2.840.10008.191212121212"),
+                }
+            )
+        )
+    )
+    assert after.ReferencedSOPClassUID == "1.2.840.10008.5.1.4.1.1.2"
+    assert after.CodingSchemeUID == "2.16.840.1.113883.6.96"
+    assert after.ContextUID.startswith("2.25.")
+
+
+def test_dates_keep_their_intervals_and_times_of_day(deidentifier, research, instance, read):
+    after = read(
+        deidentifier(research).deidentify(
+            instance(
+                {
+                    0x00080020: ("DA", b"20240228"),
+                    0x00080022: ("DA", b"20240301"),
+                    0x0008002A: ("DT", b"20240301101112.5+0100"),
+                    0x00080030: ("TM", b"101112.5"),
+                    0x00080023: ("DA", b"Svensson"),
+                }
+            )
+        )
+    )
+    with quiet_pydicom():
+        study, acquisition = (
+            pydicom.valuerep.DA(str(day)) for day in (after.StudyDate, after.AcquisitionDate)
+        )
+        assert (acquisition - study).days == 2
+        assert study.isoformat() != "2024-02-28"
+        assert str(after.AcquisitionDateTime) == f"{acquisition:%Y%m%d}101112.5+0100"
+        assert str(after.StudyTime) == "101112.5"
+        assert not after.ContentDate
+
+
+def test_ages_over_89_are_one(deidentifier, research, instance, read):
+    ages = {b"089Y": "089Y", b"090Y": "090Y", b"104Y": "090Y", b"011M": "011M", b"Anna": None}
+    for age, expected in ages.items():
+        after = read(deidentifier(research).deidentify(instance({0x00101010: ("AS", age)})))
+        assert after.get("PatientAge") == expected
+
+
+@pytest.mark.parametrize(
+    ("elements", "reason"),
+    [
+        ({0x00280301: ("CS", b"YES")}, "burned-in-text"),
+        ({0x00280301: ("CS", b"yes")}, "burned-in-text"),
+        ({0x00080008: ("CS", b"DERIVED\\SECONDARY\\SCREEN SAVE")}, "burned-in-text-risk"),
+        ({0x00080060: ("CS", b"US")}, "burned-in-text-risk"),
+        ({0x00280010: ("US", b"\x02\0"), 0x00280011: ("US", b"\x02\0")}, "pixel-data-truncated"),
+        ({0x00080008: ("CS", b"ORIGINAL\\PRIMARY\\LABEL\\NONE"), 0x00080060: ("CS", b"SM")}, "slide-label"),
+        ({0x0020000E: ("UI", b"")}, "no-series"),
+        ({0x00100020: ("LO", b""), 0x0020000D: ("UI", b"")}, "no-series"),
+        ({0x00080018: ("UI", b"")}, "no-sop-class"),
+    ],
+)
+def test_what_is_held(deidentifier, research, instance, elements, reason):
+    with pytest.raises(Quarantine, match=reason):
+        deidentifier(research).deidentify(instance(elements))
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "reason"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.104.1", "sop-class-not-allowed"),  # Encapsulated PDF
+        ("1.2.752.99.1", "sop-class-unknown"),
+        ("1.2.840.10008.5.1.4.1.1.99999", "sop-class-unknown"),
+    ],
+)
+def test_kinds_of_objects_that_the_profile_does_not_name_are_held(
+    deidentifier, research, instance, sop_class, reason
+):
+    with pytest.raises(Quarantine, match=reason):
+        deidentifier(research).deidentify(instance(sop_class=sop_class))
+
+
+def test_a_profile_may_or_may_not_believe_that_there_is_no_text(deidentifier, basic, research, instance):
+    ultrasound = instance({0x00280301: ("CS", b"NO"), 0x00080060: ("CS", b"US")})
+    deidentifier(research).deidentify(ultrasound)
+    with pytest.raises(Quarantine, match="burned-in-text-risk"):
+        deidentifier(basic).deidentify(ultrasound)
+
+
+def test_a_persons_review_lets_pixels_pass_and_is_written_down(deidentifier, research, instance, read):
+    source = instance({0x00280301: ("CS", b"YES")})
+    after = read(deidentifier(research).deidentify(source, pixels_reviewed=True))
+    assert after.BurnedInAnnotation == "NO"
+    with pytest.raises(Quarantine, match="slide-label"):
+        deidentifier(research).deidentify(
+            instance({0x00080008: ("CS", b"ORIGINAL\\PRIMARY\\LABEL"), 0x00080060: ("CS", b"SM")}),
+            pixels_reviewed=True,
+        )
+
+
+def test_nothing_is_claimed_of_pixels_that_nobody_looked_at(deidentifier, research, instance, read):
+    assert "BurnedInAnnotation" not in read(deidentifier(research).deidentify(instance()))
+
+
+def test_what_comes_after_the_pixel_data_goes(deidentifier, research, instance):
+    tail = encode_element(0xFFFCFFFC, "OB", b"Svensson Anna", EXPLICIT)
+    pixels = encode_element(0x7FE00010, "OW", b"\1\2\3\4", EXPLICIT)
+    result = deidentifier(research).deidentify(instance() + pixels + tail)
+    assert bytes(result.pixels) == pixels
+
+
+def test_a_deflated_instance_comes_out_inflated(deidentifier, research, instance, read):
+    plain = instance({0x00280010: ("US", b"\1\0"), 0x00280011: ("US", b"\1\0"), 0x7FE00010: ("OW", b"\7\0")})
+    start = 132 + 12 + int.from_bytes(plain[140:144], "little")
+    compress = zlib.compressobj(wbits=-15)
+    meta = encode_file_meta("1.2.840.10008.5.1.4.1.1.2", "1.2.752.1.1.3", "1.2.840.10008.1.2.1.99")
+    deflated = meta + compress.compress(plain[start:]) + compress.flush()
+
+    one = deidentifier(research)
+
+    assert b"".join(one.deidentify(deflated).parts) == b"".join(one.deidentify(plain).parts)
+
+
+def test_sequences_written_as_unknown_are_gone_through_too(deidentifier, research, instance, read):
+    name = encode_element(0x00100010, "PN", b"Svensson^Anna", IMPLICIT)
+    code = encode_element(0x00080100, "SH", b"T-D0050", IMPLICIT)
+    unknown = {0x00082218: ("UN", encode_item(name + code, IMPLICIT))}
+    result = deidentifier(research).deidentify(instance(unknown))
+    assert b"vensson" not in result.header
+    with quiet_pydicom():
+        assert read(result).AnatomicRegionSequence[0].CodeValue == "T-D0050"
+
+
+def test_values_that_are_not_what_their_vr_says_go(deidentifier, research, instance):
+    lies = {
+        0x00180050: ("DS", b"Svensson"),
+        0x00200013: ("IS", b"Svensson"),
+        0x00280010: ("LO", b"Svensson"),
+        0x00080061: ("CS", b"Anna Svensson from Umea"),
+        0x00200020: ("SQ", encode_item(encode_element(0x00104000, "LT", b"Svensson", EXPLICIT), EXPLICIT)),
+    }
+    assert b"vensson" not in deidentifier(research).deidentify(instance(lies)).header
+
+
+def test_zeros_are_values(deidentifier, research, instance, read):
+    zeros = {0x00280103: ("US", b"\0\0"), 0x00280106: ("US", b"\0\0"), 0x00189087: ("FD", bytes(8))}
+    after = read(deidentifier(research).deidentify(instance(zeros)))
+    assert (after.PixelRepresentation, after.SmallestImagePixelValue, after.DiffusionBValue) == (0, 0, 0)
+
+
+def test_a_study_without_a_patient_id_is_a_subject_of_its_own(
+    deidentifier, research, instance, read, pseudonyms
+):
+    after = read(deidentifier(research).deidentify(instance({0x00100020: ("LO", b"  ")})))
+    assert after.PatientID == pseudonyms.subject("site", "study:1.2.752.1.1.1")
+
+
+def test_the_headers_issuer_counts_before_the_sites(deidentifier, research, instance, read, pseudonyms):
+    elements = {0x00100020: ("LO", b"47-11"), 0x00100021: ("LO", b"Region X")}
+    after = read(deidentifier(research).deidentify(instance(elements)))
+    assert after.PatientID == pseudonyms.subject("region x", "47-11")
+    assert "IssuerOfPatientID" not in after
+
+
+def test_the_same_input_gives_the_same_bytes(deidentifier, research, instance):
+    first, second = (deidentifier(research).deidentify(instance()).header for _ in range(2))
+    assert first == second
+
+
+def test_pixels_are_a_view_of_the_source_and_not_a_copy(deidentifier, research, bundled):
+    source = (bundled / "CT_small.dcm").read_bytes()
+    result = deidentifier(research).deidentify(source)
+    assert result.pixels.obj is source
+
+
+def test_changes_name_attributes_and_never_values(deidentifier, research, instance):
+    result = deidentifier(research).deidentify(instance({0x00104000: ("LT", b"Svensson")}))
+    assert "vensson" not in repr(result.changes)
+    assert 0x00104000 in {change.tag for change in result.changes}
