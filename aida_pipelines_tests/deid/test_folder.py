@@ -1,0 +1,174 @@
+"""`aida deidentify`'s work: a folder in, a folder out, a report that names nobody, mappings for their owner only."""
+
+import csv
+import filecmp
+import json
+import stat
+from collections import Counter
+from types import SimpleNamespace
+
+import polars as pl
+import pydicom
+import pytest
+
+from aida_pipelines.contracts.vocabulary import load_vocabulary
+from aida_pipelines.deid.folder import deidentify_folder
+from aida_pipelines.deid.pseudonym import create_key, load_key
+from aida_pipelines.dicom.parse import parse_file
+from aida_pipelines.dicom.quiet import quiet_pydicom
+from aida_pipelines.errors import Quarantine, UsageError
+from aida_pipelines.reasons import REASONS
+
+
+@pytest.fixture(scope="module")
+def contracts(request):
+    path = request.config.rootpath / "data_contracts" / "vocabularies" / "descriptor_tokens.csv"
+    return SimpleNamespace(vocabulary=lambda name: load_vocabulary(path))
+
+
+@pytest.fixture
+def key_file(tmp_path):
+    create_key(tmp_path / "key")
+    return tmp_path / "key"
+
+
+@pytest.fixture
+def src(tmp_path, instance, bundled):
+    src = tmp_path / "in"
+    (src / "Åsa Öst").mkdir(parents=True)
+    (src / "Åsa Öst" / "1 å.dcm").write_bytes(instance())
+    (src / "Åsa Öst" / "2.dcm").write_bytes(instance({0x00080018: ("UI", b"1.2.752.1.1.4")}))
+    (src / "ct").write_bytes((bundled / "CT_small.dcm").read_bytes())
+    (src / "held.dcm").write_bytes(instance({0x00280301: ("CS", b"YES")}))
+    (src / "notes.txt").write_text("Anna Svensson")
+    (src / "link.dcm").symlink_to(bundled / "MR_small.dcm")
+    return src
+
+
+@pytest.fixture
+def deidentified(src, tmp_path, research, contracts, key_file):
+    summary = deidentify_folder(
+        src,
+        tmp_path / "out",
+        profile=research,
+        contracts=contracts,
+        key_file=key_file,
+        report_dir=tmp_path / "report",
+    )
+    return summary, tmp_path / "out", tmp_path / "report"
+
+
+def test_where_things_lie(deidentified):
+    _, out, _ = deidentified
+    files = sorted(path for path in out.rglob("*") if path.is_file())
+    assert len(files) == 3
+    for path in files:
+        one = pydicom.dcmread(path)
+        place = (one.PatientID, one.StudyInstanceUID, one.SeriesInstanceUID, f"{one.SOPInstanceUID}.dcm")
+        assert path.relative_to(out).parts == place
+
+
+def test_every_file_is_counted(deidentified):
+    summary, _, report = deidentified
+    assert summary.counts == {"received": 5, "refined": 3, "quarantined": 2, "rejected": 0}
+    assert summary.reasons == {"burned-in-text": 1, "not-dicom": 1}
+    assert json.loads((report / "report.json").read_text()) == summary.model_dump(mode="json")
+
+
+def test_the_report_names_nobody(deidentified):
+    _, out, report = deidentified
+    actions = pl.read_parquet(report / "actions.parquet")
+    assert actions.columns == ["sop_instance_uid", "tag", "keyword", "vr", "action"]
+    assert actions["sop_instance_uid"].n_unique() == 3
+    text = (report / "report.json").read_text() + actions.write_csv() + str(sorted(out.rglob("*")))
+    for identifier in ("Svensson", "1.2.752.1.1", "19121212", "Åsa", "1CT1"):
+        assert identifier not in text
+
+
+@pytest.mark.parametrize("name", ["uid_mapping.csv", "patid_mapping.csv"])
+def test_mappings_lead_back_and_are_their_owners_alone(deidentified, name):
+    _, _, report = deidentified
+    path = report / name
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    rows = list(csv.DictReader(path.open(newline="", encoding="utf-8")))
+    assert list(rows[0]) == ["id_old", "id_new"]
+    olds = Counter(row["id_old"] for row in rows)
+    assert set(olds.values()) == {1}
+    expected = {"uid_mapping.csv": "1.2.752.1.1.3", "patid_mapping.csv": "19121212-1212"}[name]
+    assert expected in olds
+
+
+def test_the_same_again_is_the_same_and_another_process_count_too(
+    deidentified, src, tmp_path, research, contracts, key_file
+):
+    _, out, report = deidentified
+    for name in ("out", "other"):
+        deidentify_folder(
+            src, tmp_path / name, profile=research, contracts=contracts, key_file=key_file,
+            report_dir=tmp_path / "report2", workers=1,
+        )  # fmt: skip
+    compared = filecmp.dircmp(out, tmp_path / "other")
+    assert [compared.left_only, compared.right_only, compared.diff_files] == [[], [], []]
+    for path in report.iterdir():
+        assert path.read_bytes() == (tmp_path / "report2" / path.name).read_bytes()
+
+
+def test_of_two_files_of_one_instance_the_first_is_taken(
+    src, tmp_path, instance, research, contracts, key_file
+):
+    (src / "zz.dcm").write_bytes(instance({0x00180050: ("DS", b"5.0")}))
+    summary = deidentify_folder(
+        src, tmp_path / "out", profile=research, contracts=contracts, key_file=key_file
+    )
+    assert summary.reasons["conflicting-instance"] == 1
+
+
+@pytest.mark.parametrize("wrong", ["missing", "empty", "inside", "key"])
+def test_wrong_use_changes_nothing(src, tmp_path, research, contracts, key_file, wrong):
+    out = src / "out" if wrong == "inside" else tmp_path / "out"
+    folder = {"missing": tmp_path / "none", "empty": tmp_path / "empty"}.get(wrong, src)
+    (tmp_path / "empty").mkdir()
+    if wrong == "key":
+        key_file.chmod(0o644)
+    with pytest.raises(UsageError):
+        deidentify_folder(folder, out, profile=research, contracts=contracts, key_file=key_file)
+    assert not out.exists()
+
+
+@pytest.mark.shared
+def test_the_development_data_come_out_or_have_a_true_reason(
+    dev_data, tmp_path, research, contracts, key_file
+):
+    """All 1,049 files of real scanners: an instance with its pixels untouched, or a reason; no failure."""
+    out = tmp_path / "out"
+    summary = deidentify_folder(
+        dev_data,
+        out,
+        profile=research,
+        contracts=contracts,
+        key_file=key_file,
+        report_dir=tmp_path / "report",
+    )
+    assert summary.counts["received"] == 1049
+    assert summary.counts["received"] == sum(summary.counts.values()) - 1049
+    assert not {"deid-failed", "verification-failed", "dicom-unreadable"} & summary.reasons.keys()
+    assert summary.reasons.keys() <= REASONS.keys()
+    assert load_key(key_file)
+
+
+@pytest.mark.shared
+def test_the_development_datas_pixels_are_untouched(dev_data, deidentifier, research):
+    manifest = csv.DictReader((dev_data.parent / "manifest.csv").open(newline="", encoding="utf-8"))
+    kinds = {(row["sop_class"], row["transfer_syntax"], row["manufacturer"]): row["path"] for row in manifest}
+    for name in sorted(kinds.values()):
+        path = dev_data / name
+        source = path.read_bytes()
+        try:
+            result = deidentifier(research).deidentify(source, pixels_reviewed=True)
+        except Quarantine:
+            continue
+        parsed = parse_file(source)
+        span = parsed.pixels
+        assert bytes(result.pixels) == (bytes(parsed.data[span.start : span.stop]) if span else b"")
+        with quiet_pydicom():
+            assert parse_file(b"".join(result.parts)).encoding == parsed.encoding
