@@ -13,15 +13,13 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
 from aida_pipelines.ingest.deliveries import delivery_key, manifest_key
 from aida_pipelines.storage.store import ObjectStore
-
-_PATTERN = "receiving-*.keys"
 
 
 class Journal:
@@ -47,31 +45,43 @@ class Journal:
 @contextmanager
 def journal(raw: ObjectStore, work_dir: Path) -> Iterator[Journal]:
     """A journal for one delivery; then, unless others receive at the same time, remains are cleared away."""
-    work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = os.open(work_dir / "receiving.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    folder = work_dir / "receiving"
+    lock = _shared(folder)
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        mine = Journal(work_dir / f"receiving-{secrets.token_hex(8)}.keys")
+        mine = Journal(folder / f"{secrets.token_hex(8)}.keys")
         try:
             yield mine
         finally:
             mine.close()
-            _last_one_out(lock, raw, work_dir)
+            _last_one_out(lock, raw, folder)
     finally:
         os.close(lock)
 
 
-def _last_one_out(lock: int, raw: ObjectStore, work_dir: Path) -> None:
-    left = sorted(work_dir.glob(_PATTERN))
-    if not left:
-        return
+def _shared(folder: Path) -> int:
+    """The folder of journals, made if it isn't there, and a shared lock on it."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:  # the last one out has just removed it
+            continue
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(folder.stat(), os.fstat(lock)):
+                return lock
+        os.close(lock)
+
+
+def _last_one_out(lock: int, raw: ObjectStore, folder: Path) -> None:
     try:
         # Fails while anyone else holds it shared, and gives up the own share either way (flock(2)): of two
         # that end at the same moment the second succeeds.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return  # another delivery is under way; it will see to this one's remains too
-    clear_away(raw, left)
+    clear_away(raw, sorted(folder.glob("*.keys")))
+    folder.rmdir()
 
 
 def clear_away(raw: ObjectStore, journals: list[Path]) -> None:
@@ -79,13 +89,14 @@ def clear_away(raw: ObjectStore, journals: list[Path]) -> None:
     for path in journals:
         for key in _unreferenced(raw, path):
             raw.delete(key)
-    raw.flush()
+    if journals:
+        raw.flush()
     for path in journals:
         path.unlink(missing_ok=True)
 
 
 def _unreferenced(raw: ObjectStore, path: Path) -> Iterator[str]:
-    with ExitStack() as stack, duckdb.connect(config={"threads": "1"}) as db:
+    with duckdb.connect(config={"threads": "1"}) as db:
         db.execute("CREATE TABLE noted (key VARCHAR)")
         db.execute(
             "INSERT INTO noted SELECT * FROM read_csv(?, header = false, columns = {'key': 'VARCHAR'})",
@@ -96,17 +107,16 @@ def _unreferenced(raw: ObjectStore, path: Path) -> Iterator[str]:
             delivery = info.key.split("/")[1]
             if info.key != manifest_key(delivery) or raw.stat(delivery_key(delivery)) is None:
                 continue
-            manifest = stack.enter_context(raw.local(info.key))
             db.execute("INSERT INTO used VALUES (?)", [info.key])
-            db.execute(
-                f"INSERT INTO used SELECT {_OBJECT_KEY} FROM read_parquet(?)",  # noqa: S608 - a constant
-                [str(manifest)],
-            )
-            stack.pop_all().close()
+            with raw.local(info.key) as manifest:
+                db.execute(_USED_OBJECTS, [str(manifest)])
         rows = db.execute("SELECT DISTINCT key FROM noted ANTI JOIN used USING (key) ORDER BY key")
         while row := rows.fetchone():
             yield row[0]
 
 
-_OBJECT_KEY = "'objects/' || source_sha256[:2] || '/' || source_sha256 || '.' || extension"
-"""``storage.objects.object_key`` in SQL."""
+_USED_OBJECTS = """
+INSERT INTO used
+SELECT 'objects/' || source_sha256[:2] || '/' || source_sha256 || '.' || extension FROM read_parquet(?)
+"""
+"""Keys as ``storage.objects.object_key`` makes them."""

@@ -106,7 +106,7 @@ def receive(
             fingerprint=content.fingerprint,
         )
 
-    with journal(raw, work_dir) as noted, explaining(str(work_dir)), scratch(work_dir) as folder:
+    with explaining(str(work_dir)), journal(raw, work_dir) as noted, scratch(work_dir) as folder:
         taker = _Taker(raw, noted, folder, ClinicalTables.of(contracts, collection))
         taken = taker.take(delivered.members())
         order = ("source_sha256", "path")
