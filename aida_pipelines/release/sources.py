@@ -1,0 +1,84 @@
+"""Which deliveries of a collection are checked and current: receipts that follow from each other.
+
+Each stage's receipt holds, among its inputs, the fingerprint of the receipt before it. A delivery whose chain is broken
+(a stage is outstanding, or was run again and the next one not yet) is left out and listed, never used half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aida_pipelines.client.release import LeftOut
+from aida_pipelines.stages import Stage
+from aida_pipelines.storage.receipts import Receipt, list_receipts, read_receipt
+from aida_pipelines.storage.store import ObjectStore
+from aida_pipelines.storage.tables import TableFile
+
+CHAIN = (Stage.DEIDENTIFICATION, Stage.HARMONISATION, Stage.QUALITY_CHECKS)
+"""The stages that write the refined zone, in order."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A delivery that is checked and current.
+
+    Attributes:
+        receipts: One for each stage of ``CHAIN``, in its order.
+    """
+
+    receipts: tuple[Receipt, ...]
+
+    @property
+    def delivery(self) -> str:
+        """Its id."""
+        return self.receipts[0].delivery
+
+    @property
+    def last(self) -> Receipt:
+        """The receipt of its quality checks: current only while all before it are."""
+        return self.receipts[-1]
+
+    @property
+    def tables(self) -> dict[str, TableFile]:
+        """Every table of the refined zone that the delivery has, by name."""
+        return {table.table: table for receipt in self.receipts for table in receipt.tables}
+
+
+def sources(refined: ObjectStore, collection: str) -> tuple[list[Source], list[LeftOut]]:
+    """The deliveries of a collection that can be used, and those that can't with the reason.
+
+    Args:
+        refined: The refined zone.
+        collection: The collection's name.
+
+    Returns:
+        Both ordered by the day they were received, then by delivery.
+    """
+    usable: list[Source] = []
+    left_out: list[LeftOut] = []
+    first = (r for r in list_receipts(refined, CHAIN[0]) if r.collection == collection)
+    for receipt in sorted(first, key=lambda r: (r.received_on, r.delivery)):
+        chain = _chain(refined, receipt)
+        if isinstance(chain, LeftOut):
+            left_out.append(chain)
+        else:
+            usable.append(chain)
+    return usable, left_out
+
+
+def _chain(refined: ObjectStore, first: Receipt) -> Source | LeftOut:
+    receipts = [first]
+    for stage in CHAIN[1:]:
+        receipt = read_receipt(refined, stage, first.delivery)
+        if receipt is None:
+            return _left_out(first, stage, "This stage is outstanding.")
+        if receipts[-1].fingerprint not in receipt.inputs.values():
+            return _left_out(
+                first, stage, "The stage before it has changed since; this one has to run again."
+            )
+        receipts.append(receipt)
+    return Source(tuple(receipts))
+
+
+def _left_out(first: Receipt, stage: Stage, why: str) -> LeftOut:
+    return LeftOut(delivery=first.delivery, site=first.site, stage=stage.value, why=why)

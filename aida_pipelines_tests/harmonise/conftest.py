@@ -1,0 +1,99 @@
+"""A refined zone as de-identification leaves it, and where test data are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from aida_pipelines.contracts.load import load_contracts
+from aida_pipelines.contracts.models import Contracts
+from aida_pipelines.dicom.attributes import Attributes
+from aida_pipelines.dicom.parse import parse_file
+from aida_pipelines.stages import Stage
+from aida_pipelines.storage.local import LocalStore
+from aida_pipelines.storage.objects import put_object
+from aida_pipelines.storage.receipts import Receipt, write_receipt
+from aida_pipelines.storage.tables import table_key, write_table
+
+CHECKOUT = Path(__file__).parents[2]
+DEV = CHECKOUT.parent / "shared" / "data" / "dev"
+DELIVERY = "norr_20261124_1"
+
+
+@pytest.fixture(scope="session")
+def contracts() -> Contracts:
+    return load_contracts(CHECKOUT / "data_contracts")
+
+
+@pytest.fixture(scope="session")
+def dev() -> Path:
+    if not DEV.is_dir():
+        pytest.skip("the development data (../shared/data/dev) are not here")
+    return DEV
+
+
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def instance_row(contracts: Contracts) -> Callable[[Path], Row]:
+    """A row of `instances` from a DICOM file, by the columns of the table's contract."""
+    contract = contracts.table("instances")
+    columns = [
+        (column.name, column.custom["dicomKeyword"], pa.types.is_list(contract.arrow_schema.field(column.name).type))
+        for column in contract.columns
+        if "dicomKeyword" in column.custom
+    ]
+
+    def row(path: Path) -> Row:
+        attributes = Attributes(parse_file(path.read_bytes()))
+        found = {
+            name: (list(attributes.values(keyword)) or None) if many else attributes.first(keyword)
+            for name, keyword, many in columns
+        }
+        return {**found, "subject": f"S{attributes.first('PatientID') or ''}"}
+
+    return row
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A refined zone on disk and how to fill it."""
+
+    store: LocalStore
+    work: Path
+    deliver: Callable[[Iterable[Path]], None]
+
+
+@pytest.fixture
+def zone(tmp_path: Path, contracts: Contracts, instance_row: Callable[[Path], Row]) -> Zone:
+    """An empty refined zone; ``zone.deliver(paths)`` puts DICOM files into it as one delivery."""
+    store, contract = LocalStore(tmp_path / "refined"), contracts.table("instances")
+    same = {
+        "delivery": DELIVERY, "site": "norr", "collection": "reference-images", "profile": "test 1",
+        "source_sha256": "0" * 64, "code_version": "test/1", "contract_version": contract.version,
+    }  # fmt: skip
+
+    def deliver(paths: Iterable[Path]) -> None:
+        rows = [
+            {**instance_row(path), **same, "object_sha256": put_object(store, [path.read_bytes()], "dcm"),
+             "object_bytes": path.stat().st_size}
+            for path in paths
+        ]  # fmt: skip
+        table = write_table(
+            store, "instances", table_key("instances", DELIVERY), contract.arrow_schema, rows,
+            order_by=contract.order_by, work_dir=tmp_path / "work",
+        )  # fmt: skip
+        receipt = Receipt(
+            stage=Stage.DEIDENTIFICATION, delivery=DELIVERY, site="norr", collection="reference-images",
+            received_on=date(2026, 11, 24), code_version="test/1", tables=(table,),
+        )  # fmt: skip
+        write_receipt(store, receipt)
+
+    return Zone(store, tmp_path / "work", deliver)
