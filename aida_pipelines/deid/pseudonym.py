@@ -75,7 +75,7 @@ def load_key(path: Path) -> bytes:
     except OSError:
         raise UsageError(
             f"There is no readable pseudonym key in {path}.",
-            way_out="Create one with `aida key new`, or name yours in AIDA_PSEUDONYM_KEY_FILE.",
+            way_out="Name yours in AIDA_PSEUDONYM_KEY_FILE; `aida deliver` makes one in a new AIDA_HOME.",
         ) from None
     if mode & 0o077:
         raise UsageError(f"Others may read the key in {path}.", way_out=f"Run: chmod 600 {path}")

@@ -19,6 +19,7 @@ from aida_pipelines.deid.decisions import Decision, decisions_fingerprint, decis
 from aida_pipelines.deid.instance import Done, Processor, Recipe, RowMaker, action_row, done
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.errors import InstanceOutcome, NotFoundError
+from aida_pipelines.ingest.stage import ACCEPTED
 from aida_pipelines.parallel import ordered_map
 from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS, Outcome
@@ -41,7 +42,6 @@ _FILE_COLUMNS = (
     "verdict",
     "reason",
 )
-_ACCEPTED = "accepted"
 
 
 def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: Path) -> dict[str, str]:
@@ -247,7 +247,7 @@ class _Run:
 
     def _items(self) -> Iterator[_Item]:
         for file in self._files():
-            if file["verdict"] == _ACCEPTED and file["kind"] == "dicom":
+            if file["verdict"] == ACCEPTED and file["kind"] == "dicom":
                 ordinal, sha256 = file["ordinal"], file["source_sha256"]
                 decision = self.decisions.get(quarantine_id(self.delivery, sha256, ordinal))
                 yield _Item(ordinal, sha256, file["extension"], decision is Decision.RELEASE)
@@ -292,7 +292,7 @@ class _Run:
         delivered = {
             file["clinical_table"]
             for file in self._files()
-            if file["verdict"] == _ACCEPTED and file["kind"] == "clinical"
+            if file["verdict"] == ACCEPTED and file["kind"] == "clinical"
         }
         pseudonyms = Pseudonyms(load_key(self.key_file))
         for table in sorted(delivered):
@@ -302,7 +302,7 @@ class _Run:
 
     def _clinical_rows(self, table: str, reader: ClinicalTable) -> Iterator[dict[str, Any]]:
         for file in self._files():
-            if file["verdict"] != _ACCEPTED or file["clinical_table"] != table:
+            if file["verdict"] != ACCEPTED or file["clinical_table"] != table:
                 continue
             sha256 = file["source_sha256"]
             with self.raw.local(object_key(sha256, file["extension"])) as path:
@@ -322,7 +322,7 @@ class _Run:
 
     def _not_accepted(self) -> None:
         for file in self._files():
-            if file["verdict"] != _ACCEPTED:
+            if file["verdict"] != ACCEPTED:
                 self._reject(file["ordinal"], file["source_sha256"], file["reason"])
 
     def _reject(self, ordinal: int, sha256: str, code: str) -> None:

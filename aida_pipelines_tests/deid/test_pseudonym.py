@@ -108,8 +108,8 @@ def test_what_is_no_key_is_refused(tmp_path, content):
         load_key(path)
 
 
-def test_a_missing_key_says_how_to_make_one(tmp_path):
-    with pytest.raises(UsageError, match="aida key new"):
+def test_a_missing_key_says_what_to_do(tmp_path):
+    with pytest.raises(UsageError, match="AIDA_PSEUDONYM_KEY_FILE"):
         load_key(tmp_path / "none")
 
 
