@@ -72,17 +72,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Columns whose values, together, may stand in one row only.
+    """Columns whose values, together, may stand in one row only; rows that lack one of them don't count.
 
     Attributes:
         name: ``primary_key`` or ``unique.COLUMN``.
         columns: The columns.
-        nulls_count: Whether two rows without a value are the same; true for a primary key only.
     """
 
     name: str
     columns: tuple[str, ...]
-    nulls_count: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +131,9 @@ class TableContract:
     @property
     def keys(self) -> tuple[Key, ...]:
         """The primary key and every other unique column."""
-        primary = (Key("primary_key", self.primary_key, nulls_count=True),) if self.primary_key else ()
+        primary = (Key("primary_key", self.primary_key),) if self.primary_key else ()
         unique = (c.name for c in self.columns if c.unique and (c.name,) != self.primary_key)
-        return primary + tuple(Key(f"unique.{name}", (name,), nulls_count=False) for name in unique)
+        return primary + tuple(Key(f"unique.{name}", (name,)) for name in unique)
 
     @property
     def required(self) -> tuple[str, ...]:

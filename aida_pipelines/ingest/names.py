@@ -98,3 +98,8 @@ def leaves_the_archive(name: str) -> str | None:
     if ".." in re.split(r"[/\\]", name):
         return "leaves the archive: a part of its name is '..'"
     return None
+
+
+def plain_path(name: str) -> str:
+    """A member's name without the empty and ``.`` parts that some programs write (``./a//b`` → ``a/b``)."""
+    return "/".join(part for part in name.split("/") if part not in ("", "."))

@@ -6,8 +6,6 @@ Checks with partitions are in preview in Dagster 1.13; without them a check woul
 last. https://docs.dagster.io/guides/test/asset-checks
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import dagster as dg

@@ -8,8 +8,8 @@ from __future__ import annotations
 import dagster as dg
 
 from aida_pipelines.contracts.models import Contracts
-from aida_pipelines.orchestration.assets.curated_datasets import CANDIDATE, RELEASE
 from aida_pipelines.orchestration.partitions import DELIVERIES, collections
+from aida_pipelines.orchestration.specs import CANDIDATE, RELEASE
 from aida_pipelines.stages import Stage
 
 INTAKE = dg.define_asset_job(

@@ -3,8 +3,6 @@
 The logic is in ``outstanding`` and is tested without Dagster. https://docs.dagster.io/guides/automate/sensors
 """
 
-from __future__ import annotations
-
 import dagster as dg
 
 from aida_pipelines.orchestration.jobs import INTAKE

@@ -15,6 +15,9 @@ from aida_pipelines.orchestration.metadata import column_schema
 from aida_pipelines.orchestration.partitions import DELIVERIES
 from aida_pipelines.stages import Stage
 
+CANDIDATE = dg.AssetKey(["curated", "candidate"])
+RELEASE = dg.AssetKey(["curated", "release"])
+
 OWNERS = {
     "intake": ["team:data-stewards", "team:intake"],
     "refinement": ["team:data-stewards", "team:refinement"],

@@ -1,9 +1,11 @@
-"""Stage 4, quality checks: do tables meet their contracts, do series and volumes meet their collection's gates?
+"""Stage 4: whether tables meet their contracts, and images their collection's gates.
 
-``contract_checks``  a table against its contract: structure by Polars, values by Great Expectations
-``expectations``     the bridge to Great Expectations, imported only where it is used
-``checks``           what gates measure: one function each, with its unit
-``stage``            the gates of a collection, run on a delivery
+``stage``            reads what harmonisation wrote; writes `quality`
+``checks``           what a gate measures: definition, unit, which side of the bound is good (pure)
+``contract_checks``  a table against its contract: columns, types, missing values, keys, values
+``expectations``     the bridge to Great Expectations
+``data_docs``        a page on a table's last check
 
-Belongs here: running what contracts ask for. Doesn't: what contracts may ask for (``contracts``).
+Belongs here: running what contracts say. Doesn't: what they may say (``contracts``), what Dagster shows
+(``orchestration``). Great Expectations costs seconds to import and is imported where it validates, nowhere else.
 """

@@ -1,87 +1,160 @@
-"""The bridge to Great Expectations: rules in, counts out.
+"""The bridge to Great Expectations: a contract's rules in, numbers out.
 
-Each expectation is built on its own, because a suite made from a dictionary drops a type that it does not know
-without a word; and what was evaluated is counted, because an expectation that could not be evaluated must not pass.
-Great Expectations has no Polars back end: rows come in pieces, as pandas frames of just the columns that rules read,
-so memory does not grow with a table. It takes some 7 s to import and is imported here, in functions, only.
+Great Expectations 1.24 has four habits that this module keeps away from the rest:
+
+* it imports for seconds, so it is imported when the first rows arrive;
+* it drops an expectation of unknown type with a log line, so each is constructed here, and what was evaluated is
+  counted against what was declared;
+* it has no backend for Polars or DuckDB, so rows come as Arrow-backed pandas frames, a part of the table at a
+  time: memory is that of one part. That is why a rule looks at one row; the counts of the parts add up;
+* its results and logs quote the values that broke a rule, so only counts are asked for and its logger is silent.
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from aida_pipelines.contracts.table import Rule
+from aida_pipelines.errors import ContractError
 
-_PIECE = 100_000
-"""Rows a piece: some ten megabytes a column."""
+_COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 
 
-def broken_rows(frame: pl.LazyFrame, rules: Sequence[Rule]) -> dict[str, int]:
-    """How many values break each rule.
+@dataclass(slots=True)
+class Tally:
+    """What a rule found, over all parts of a table.
+
+    Attributes:
+        rows: Values looked at, missing ones included.
+        missing: Values that are missing; a rule on values says nothing of them.
+        unexpected: Values that break the rule.
+    """
+
+    rows: int = 0
+    missing: int = 0
+    unexpected: int = 0
+
+    def within(self, mostly: float) -> bool:
+        """Whether at least the share ``mostly`` of the values that are there keeps the rule."""
+        there = self.rows - self.missing
+        return there - self.unexpected >= mostly * there
+
+
+def evaluate(rules: Sequence[Rule], parts: Iterable[pl.DataFrame], *, table: str) -> dict[str, Tally]:
+    """Evaluate rules on a table that comes in parts.
 
     Args:
-        frame: The table's rows.
-        rules: Rules on values, each of an expectation that looks at a row at a time.
+        rules: What to evaluate; their columns are in every part. A rule on ``items`` sees each item of a list
+            as a row.
+        parts: The table's rows.
+        table: Its name, for errors.
 
     Returns:
-        Rule's name → number of values (of an array's items, for a rule on items) that break it.
+        For each rule's name what it found. Zero rows: zeros, and Great Expectations is not imported.
 
     Raises:
-        ValueError: A rule names an expectation that Great Expectations doesn't have or can't evaluate.
+        ContractError: A rule can't be evaluated: wrong arguments, or a column of a type that it can't look at.
     """
-    if not rules:
-        return {}
+    tallies = {rule.name: Tally() for rule in rules}
+    suites: list[_Suite] | None = None
+    for part in parts:
+        if part.is_empty() or not rules:
+            continue
+        if suites is None:
+            suites = _suites(rules, table)
+        for suite in suites:
+            suite.add(part, tallies)
+    return tallies
+
+
+def _suites(rules: Sequence[Rule], table: str) -> list[_Suite]:
+    """One suite for the rules on rows, one for each list column with rules on its items."""
+    groups: dict[str | None, list[Rule]] = {}
+    for rule in rules:
+        groups.setdefault(rule.columns[0] if rule.items else None, []).append(rule)
+    context = _context()
+    return [_Suite(context, group, exploded=column, table=table) for column, group in groups.items()]
+
+
+def _context() -> Any:
+    """A context that keeps nothing, sends nothing and draws no progress bars."""
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        validator = _Validator()
-        broken = dict.fromkeys((rule.name for rule in rules), 0)
-        columns = sorted({column for rule in rules for column in rule.columns})
-        for piece in frame.select(columns).collect_batches(chunk_size=_PIECE, maintain_order=False):
-            for name, count in validator.count(piece, rules):
-                broken[name] += count
-        return broken
-
-
-class _Validator:
-    """An ephemeral Great Expectations context: no files, no analytics, no progress bars."""
-
-    def __init__(self) -> None:
-        logging.getLogger("great_expectations").setLevel(logging.ERROR)
         import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+        from great_expectations.data_context.types.base import (
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+            ProgressBarsConfig,
+        )
 
-        self._context = gx.get_context(mode="ephemeral")
-        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        self._context.enable_analytics(False)
-        asset = self._context.data_sources.add_pandas("pieces").add_dataframe_asset("piece")
-        self._batches = asset.add_batch_definition_whole_dataframe("piece")
+        config = DataContextConfig(
+            analytics_enabled=False,
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+            progress_bars=ProgressBarsConfig(globally=False),
+        )
+        return gx.get_context(mode="ephemeral", project_config=config)
 
-    def count(self, piece: pl.DataFrame, rules: Iterable[Rule]) -> Iterable[tuple[str, int]]:
-        """Broken values of one piece, rule by rule."""
-        for rule in rules:
-            frame = piece.select(rule.columns)
-            if rule.items:
-                frame = frame.explode(rule.columns[0])
-            if frame.height:
-                yield rule.name, self._one(frame, rule)
 
-    def _one(self, frame: pl.DataFrame, rule: Rule) -> int:
+class _Suite:
+    """Rules that see the same rows."""
+
+    def __init__(self, context: Any, rules: Sequence[Rule], *, exploded: str | None, table: str) -> None:
         import great_expectations as gx
+
+        self.rules = {rule.name: rule for rule in rules}
+        self.columns = sorted({column for rule in rules for column in rule.columns})
+        self.exploded = exploded
+        self.table = table
+        name = exploded or "rows"
+        asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
+        self.batches = asset.add_batch_definition_whole_dataframe(name)
+        self.suite = gx.ExpectationSuite(name=name, expectations=[self._expectation(rule) for rule in rules])
+
+    def add(self, part: pl.DataFrame, tallies: Mapping[str, Tally]) -> None:
+        """Evaluate one part and add what was found to ``tallies``."""
+        frame = part.select(self.columns)
+        if self.exploded:
+            frame = frame.explode(self.exploded, empty_as_null=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pandas = frame.to_pandas(use_pyarrow_extension_array=True)
+            batch = self.batches.get_batch({"dataframe": pandas})
+            results = batch.validate(self.suite, result_format=_COUNTS_ONLY).results
+        evaluated = [result.expectation_config.meta["rule"] for result in results]
+        if sorted(evaluated) != sorted(self.rules):
+            raise ContractError(
+                f"Table {self.table}: {len(self.rules)} rules are declared, {len(evaluated)} were evaluated."
+            )
+        for name, result in zip(evaluated, results, strict=True):
+            found = result.result
+            if "unexpected_count" not in found:  # Great Expectations tells of its own exceptions by silence
+                raise self._not_evaluable(name)
+            tally = tallies[name]
+            tally.rows += found["element_count"]
+            tally.missing += found.get("missing_count", 0)
+            tally.unexpected += found["unexpected_count"]
+
+    def _expectation(self, rule: Rule) -> Any:
         from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-        configuration = ExpectationConfiguration(type=rule.expectation, kwargs=dict(rule.kwargs))
-        suite = gx.ExpectationSuite(name=rule.name, expectations=[configuration.to_domain_obj()])
-        batch = self._batches.get_batch({"dataframe": frame.to_pandas()})
-        # No sample of unexpected values is asked for: they could identify, and nobody would read them here.
-        form: dict[str, Any] = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
-        result = batch.validate(suite, result_format=form)
-        if len(result.results) != 1 or result.results[0].exception_info.get("raised_exception"):
-            raise ValueError(f"Great Expectations could not evaluate {rule.expectation} for {rule.name}")
-        found = result.results[0]
-        count = int(found.result.get("unexpected_count") or 0)
-        return count if found.success or count else 1
+        try:
+            return ExpectationConfiguration(
+                type=rule.expectation, kwargs=dict(rule.kwargs), meta={"rule": rule.name}
+            ).to_domain_obj()
+        except Exception as error:  # noqa: BLE001 - its errors share no base: unknown type, pydantic v1, TypeError
+            raise self._not_evaluable(rule.name) from error
+
+    def _not_evaluable(self, rule: str) -> ContractError:
+        expectation = self.rules[rule].expectation
+        return ContractError(
+            f"Table {self.table}, rule {rule}: {expectation} can't be evaluated with these arguments and columns.",
+            way_out=f"Mend the rule in data_contracts/tables/{self.table}.odcs.yaml; the expectation's page says "
+            f"what it takes: https://greatexpectations.io/expectations/{expectation}",
+        )

@@ -86,7 +86,8 @@ def _source(refined: ObjectStore, delivery: str) -> Receipt:
     receipt = read_receipt(refined, Stage.HARMONISATION, delivery)
     if receipt is None:
         raise NotFoundError(
-            f"The harmonisation of {delivery} has not been done.", way_out=f"Run: aida run --delivery {delivery}"
+            f"The harmonisation of {delivery} has not been done.",
+            way_out=f"Run: aida run --delivery {delivery}",
         )
     return receipt
 

@@ -120,33 +120,6 @@ _STUDIES = """
         FROM refined.series SEMI JOIN cohort USING (delivery, series_instance_uid) GROUP BY study_instance_uid) s
       USING (study_instance_uid)"""
 
-_QUALITY)
-
-
-OPTIONAL = ("annotations", "clinical_")
-"""Tables (by the beginning of their names) that a release has only if there are rows for it."""
-
-
-def _computed(table: str, contract: TableContract, sql: str, code_version: str) -> Query:
-    provenance = f"{literal(code_version)} AS code_version, {literal(contract.version)} AS contract_version"
-    return Query(table, contract, f"SELECT *, {provenance} FROM ({sql})")  # noqa: S608
-
-
-_SUBJECTS = """
-    SELECT subject, min(site) AS site, min(patient_sex) AS patient_sex,
-           min(patient_age) AS age_min, max(patient_age) AS age_max,
-           list_sort(list_distinct(list(modality))) AS modalities,
-           count(DISTINCT study_instance_uid) AS studies, count(DISTINCT series_instance_uid) AS series,
-           count(*) AS instances, sum(object_bytes)::BIGINT AS bytes
-    FROM taken GROUP BY subject"""
-
-_STUDIES = """
-    SELECT study_instance_uid, min(subject) AS subject, min(site) AS site, min(study_date) AS study_date,
-           min(patient_age) AS patient_age, min(study_description) AS study_description,
-           list_sort(list_distinct(list(modality))) AS modalities,
-           count(DISTINCT series_instance_uid) AS series, count(*) AS instances,
-           sum(object_bytes)::BIGINT AS bytes
-    FROM taken GROUP BY study_instance_uid"""
 
 _QUALITY = """
     SELECT q.* FROM refined.quality q

@@ -21,7 +21,7 @@ from typing import IO, ClassVar, Self, cast
 
 from aida_pipelines.errors import UsageError
 from aida_pipelines.ingest.deliveries import SourceKind
-from aida_pipelines.ingest.names import leaves_the_archive
+from aida_pipelines.ingest.names import leaves_the_archive, plain_path
 from aida_pipelines.ingest.sources import CHUNK, Member, metered_member, refused
 from aida_pipelines.ingest.sources.limits import Limits, Meter
 
@@ -93,7 +93,7 @@ class TarSource:
                 self._check_member(info)
                 meter.declared(info.size)
                 files += 1
-                yield metered_member(info.name, partial(self._read, archive, info), meter)
+                yield metered_member(plain_path(info.name), partial(self._read, archive, info), meter)
             if not header.seen_end:
                 raise self._damaged()
             self._drain(stream, meter)

@@ -13,7 +13,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from aida_pipelines.errors import UsageError
 from aida_pipelines.ingest.deliveries import SourceKind
-from aida_pipelines.ingest.names import leaves_the_archive
+from aida_pipelines.ingest.names import leaves_the_archive, plain_path
 from aida_pipelines.ingest.sources import CHUNK, Member, metered_member, refused
 from aida_pipelines.ingest.sources.limits import Limits, Meter
 
@@ -59,7 +59,7 @@ class ZipSource:
         with self._open() as archive:
             for info in archive.infolist():
                 if not info.is_dir():
-                    yield metered_member(_name(info), partial(self._read, archive, info), meter)
+                    yield metered_member(plain_path(_name(info)), partial(self._read, archive, info), meter)
 
     def _meter(self) -> Meter:
         return Meter(self._typed, self._limits, packed=self._path.stat().st_size)

@@ -3,8 +3,6 @@
 https://docs.dagster.io/guides/build/partitions-and-backfills/defining-dependencies-between-partitioned-assets
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -15,13 +13,10 @@ from aida_pipelines.orchestration.failures import explained
 from aida_pipelines.orchestration.metadata import counts_table, records
 from aida_pipelines.orchestration.partitions import collections
 from aida_pipelines.orchestration.resources import RefinementZones
-from aida_pipelines.orchestration.specs import OWNERS
+from aida_pipelines.orchestration.specs import CANDIDATE, OWNERS, RELEASE
 from aida_pipelines.release import candidate as candidates
 from aida_pipelines.release import publish
 from aida_pipelines.stages import Stage
-
-CANDIDATE = dg.AssetKey(["curated", "candidate"])
-RELEASE = dg.AssetKey(["curated", "release"])
 
 
 class SignOff(dg.Config):

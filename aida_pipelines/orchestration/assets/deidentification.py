@@ -4,8 +4,6 @@ Verification comes before anything is written to ``refined``; the checks on thes
 what comes next. https://docs.dagster.io/guides/build/assets/multi-assets
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

@@ -3,8 +3,6 @@
 https://docs.dagster.io/guides/build/assets/multi-assets
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

@@ -3,8 +3,6 @@
 https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
-from __future__ import annotations
-
 import dagster as dg
 
 from aida_pipelines.contracts.models import Contracts

@@ -3,16 +3,13 @@
 https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
-from __future__ import annotations
-
 import dagster as dg
 
-from aida_pipelines.orchestration.assets.curated_datasets import RELEASE
 from aida_pipelines.orchestration.automation import AFTER_EACH_DELIVERY
 from aida_pipelines.orchestration.failures import explained
 from aida_pipelines.orchestration.metadata import records
 from aida_pipelines.orchestration.resources import RefinementZones
-from aida_pipelines.orchestration.specs import OWNERS
+from aida_pipelines.orchestration.specs import OWNERS, RELEASE
 from aida_pipelines.warehouse import build
 
 
