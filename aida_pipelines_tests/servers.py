@@ -130,7 +130,7 @@ def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     keys = {"admin": (secrets.token_hex(8), secrets.token_hex(16))}
     command = [
         _binary("rclone"), "serve", "s3", "--config", str(folder / "none.conf"), "--addr", f"127.0.0.1:{port}",
-        "--auth-key", ",".join(keys["admin"]), "--dir-cache-time", "0", str(folder / "data"),
+        "--auth-key", ",".join(keys["admin"]), str(folder / "data"),
     ]  # fmt: skip
     server = S3Server(f"http://127.0.0.1:{port}", keys)
     with _running(command, folder, lambda: _answers(server.endpoint, {200, 400, 403})):

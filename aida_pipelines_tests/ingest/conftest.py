@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +25,9 @@ from aida_pipelines.storage.receipts import Receipt
 from aida_pipelines.storage.store import ObjectStore
 from aida_pipelines.storage.tables import iter_rows
 
+multiprocessing.set_forkserver_preload(["aida_pipelines.contracts.load", "aida_pipelines.ingest.stage"])
+"""Processes that a test starts (and kills) fork from a server that has imported these already."""
+
 NOW = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 
 
@@ -36,7 +40,7 @@ class Intake:
 
     @property
     def raw(self) -> ObjectStore:
-        return LocalStore(self.home / "raw")
+        return LocalStore(self.home / "raw", work_dir=self.work_dir)
 
     @property
     def work_dir(self) -> Path:

@@ -15,6 +15,7 @@ from aida_pipelines.ingest.names import (
     check_delivery_id,
     default_delivery_id,
     leaves_the_archive,
+    plain_path,
     recorded_name,
     shown,
 )
@@ -99,3 +100,8 @@ def test_names_that_lead_out_of_an_archive_are_seen(name):
 @pytest.mark.parametrize("name", ["a", "a/b..c/..d", "å ä/ö", ".hidden", "...", "a//b", "./a"])
 def test_odd_but_honest_names_are_taken(name):
     assert leaves_the_archive(name) is None
+
+
+@pytest.mark.parametrize("name", ["a/b", "./a/b", "a//b", "a/./b", "a/b/"])
+def test_one_path_has_one_spelling(name):
+    assert plain_path(name) == "a/b"

@@ -4,28 +4,31 @@ import hashlib
 import json
 import multiprocessing
 import os
-import shutil
+import resource
 import signal
-import subprocess
-import sys
 import tarfile
-import textwrap
 import time
 import zipfile
+from collections.abc import Callable
 from datetime import timedelta
+from itertools import count
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.data import get_testdata_file
 
+from aida_pipelines.contracts.load import load_contracts
 from aida_pipelines.errors import NotFoundError, StorageError, UsageError
 from aida_pipelines.ingest import receive as receive_module
 from aida_pipelines.ingest.deliveries import list_deliveries, read_delivery
-from aida_pipelines.ingest.journal import clear_away
+from aida_pipelines.ingest.journal import Journal, clear_away
+from aida_pipelines.storage.local import LocalStore
 from aida_pipelines.storage.objects import object_key
 from aida_pipelines.storage.s3 import S3Store
 from aida_pipelines.storage.tables import iter_rows
-from aida_pipelines_tests.ingest.conftest import NOW
+from aida_pipelines_tests.ingest.conftest import NOW, Intake
 
 CT = Path(get_testdata_file("CT_small.dcm")).read_bytes()
 MR = Path(get_testdata_file("MR_small.dcm")).read_bytes()
@@ -145,8 +148,7 @@ def test_an_archive_is_the_folder_it_was_made_from(intake, source, tmp_path, kin
     assert packed.id == delivery.id
     alone = intake.deliver(tmp_path / "packed", site="syd")
     assert (alone.source_kind, alone.files, alone.already_there) == (kind, len(CONTENT), False)
-    paths = [row["path"].removeprefix("./") for row in manifest(intake, alone)]
-    assert sorted(paths) == sorted(CONTENT)
+    assert {row["path"] for row in manifest(intake, alone)} == set(CONTENT)
 
 
 def test_names_in_a_zip_that_does_not_say_that_they_are_utf8(intake, tmp_path):
@@ -263,128 +265,154 @@ def test_another_name_is_another_delivery(intake, source):
 # --- interrupted --------------------------------------------------------------------------------------------
 
 
-def receiving(intake, source, *, before: str = "") -> subprocess.Popen[bytes]:
-    """A process that delivers ``source``, after the statements in ``before``."""
-    program = textwrap.dedent(
-        f"""
-        from datetime import datetime
-        from pathlib import Path
-        from aida_pipelines.contracts.load import load_contracts
-        from aida_pipelines.ingest import receive as module
-        from aida_pipelines.storage.local import LocalStore
-        {before}
-        home = Path({str(intake.home)!r})
-        module.receive(
-            {str(source)!r}, site="norr", collection="reference-images", raw=LocalStore(home / "raw"),
-            contracts=load_contracts(Path({str(intake.contracts.root)!r})), work_dir=home / "raw" / ".work",
-            now=datetime.fromisoformat({NOW.isoformat()!r}),
-        )
-        """
-    )
-    return subprocess.Popen([sys.executable, "-c", program])
+def die(*_: object, **__: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
-DIES = "import os, signal; die = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)"
-
-MOMENTS = {
-    "after some objects": "LocalStore.create = (lambda old, n=[0]: lambda self, *a, **k: "
-    "n.__setitem__(0, n[0] + 1) or (die() if n[0] > 3 else old(self, *a, **k)))(LocalStore.create)",
-    "in the middle of an object": "LocalStore._fill = die",
-    "before the manifest": "module._manifest = die",
-    "after the claim": "module.delivery_key = (lambda old, n=[0]: lambda *a: "
-    "n.__setitem__(0, n[0] + 1) or (die() if n[0] > 1 else old(*a)))(module.delivery_key)",
-    "after the record": "module.Journal.forget = die",
-}
+def dying_at(call: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, which kills the process instead when it is called for the ``call``-th time."""
+    calls = count(1)
+    return lambda *args, **options: die() if next(calls) == call else function(*args, **options)
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+def after_some_objects() -> None:
+    LocalStore.create = dying_at(4, LocalStore.create)
+
+
+def in_the_middle_of_an_object() -> None:
+    LocalStore._fill = die
+
+
+def before_the_manifest() -> None:
+    receive_module._manifest = die
+
+
+def after_the_claim() -> None:
+    receive_module.delivery_key = dying_at(2, receive_module.delivery_key)
+
+
+def after_the_record() -> None:
+    Journal.forget = die
+
+
+def on_a_full_disk() -> None:
+    """A limit on the size of files stands for it: the kernel refuses the write in the same way."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+
+def undisturbed() -> None:
+    pass
+
+
+def waiting_before_the_manifest() -> None:
+    """Says that it has come so far, and goes on when it is told."""
+    manifest_of = receive_module._manifest
+
+    def wait(folder: Path, *rest: str) -> Any:
+        signs = folder.parents[3]  # the test's own folder: tmp/home/raw/.work/scratch
+        (signs / "ready").touch()
+        while not (signs / "go").exists():
+            time.sleep(0.01)
+        return manifest_of(folder, *rest)
+
+    receive_module._manifest = wait
+
+
+def _receive(home: Path, contracts: Path, source: Path, disturb: Callable[[], None]) -> None:
+    disturb()
+    Intake(home, load_contracts(contracts)).deliver(source)
+
+
+def receiving(intake: Intake, source: Path, disturb: Callable[[], None]) -> BaseProcess:
+    """A process that delivers ``source`` while it is disturbed."""
+    arguments = (intake.home, intake.contracts.root, source, disturb)
+    child = multiprocessing.get_context("forkserver").Process(target=_receive, args=arguments)
+    child.start()
+    return child
+
+
+def ending(child: BaseProcess) -> int | None:
+    child.join()
+    return child.exitcode
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [after_some_objects, in_the_middle_of_an_object, before_the_manifest, after_the_claim, after_the_record],
+)
 def test_killed_and_delivered_again_ends_with_the_same_bytes(intake, source, moment, tmp_path):
-    child = receiving(intake, source, before=f"{DIES}; {MOMENTS[moment]}")
-    assert child.wait() == -signal.SIGKILL
+    assert ending(receiving(intake, source, moment)) == -signal.SIGKILL
     delivery = intake.deliver(source)
     intake.raw.sweep()
-    uninterrupted = type(intake)(tmp_path / "other", intake.contracts)
+    uninterrupted = Intake(tmp_path / "other", intake.contracts)
     assert uninterrupted.deliver(source).fingerprint == delivery.fingerprint
     assert intake.tree() == uninterrupted.tree()
 
 
-@pytest.mark.parametrize("moment", ["after some objects", "after the claim"])
-def test_killed_and_never_delivered_again_the_next_delivery_clears_it_away(intake, source, moment, folder):
-    assert receiving(intake, source, before=f"{DIES}; {MOMENTS[moment]}").wait() == -signal.SIGKILL
-    shutil.rmtree(source)
-    source.mkdir()
-    (source / "other.dcm").write_bytes(MR)
-    intake.deliver(source)
+@pytest.mark.parametrize("moment", [after_some_objects, after_the_claim])
+def test_killed_and_never_delivered_again_the_next_delivery_clears_it_away(intake, source, moment, tmp_path):
+    assert ending(receiving(intake, source, moment)) == -signal.SIGKILL
+    (tmp_path / "other.dcm").write_bytes(MR)
+    delivery = intake.deliver(tmp_path / "other.dcm")
     intake.raw.sweep()
-    objects = [name for name in intake.tree() if "/objects/" in name]
-    assert [hashlib.sha256(MR).hexdigest() in name for name in objects] == [True]
-    assert len(list(intake.raw.list("deliveries/"))) == 2
+    sha256 = hashlib.sha256(MR).hexdigest()
+    assert set(intake.tree()) == {
+        f"raw/deliveries/{delivery.id}/delivery.json",
+        f"raw/deliveries/{delivery.id}/manifest.parquet",
+        f"raw/{object_key(sha256, 'dcm')}",
+    }
 
 
 def test_a_refusal_while_another_delivery_is_under_way_takes_nothing_from_it(intake, source, tmp_path):
-    """Both hold the same slice; the refused one stored it first."""
-    (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "a.dcm").write_bytes(CT)
-    wait = f"import time; hold = Path({str(tmp_path / 'go')!r})"
-    slow = (
-        "old = module._manifest; module._manifest = lambda *a: "
-        "(hold.with_name('ready').touch(), [time.sleep(0.01) for _ in iter(hold.exists, True)], old(*a))[2]"
-    )
-    child = receiving(intake, source, before=f"{wait}; {slow}")
+    """Both hold the same slices."""
+    child = receiving(intake, source, waiting_before_the_manifest)
     while not (tmp_path / "ready").exists():
         time.sleep(0.01)
-    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
-        archive.writestr("new.dcm", CT + b"new")
-        archive.writestr("ct.dcm", CT)
-        archive.writestr("rot.dcm", MR)
-    content = bytearray((tmp_path / "bad.zip").read_bytes())
+    archive = tmp_path / "bad.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, content in (("new.dcm", CT + b"new"), ("ct.dcm", CT), ("rotten.dcm", MR)):
+            file.writestr(name, content)
+    content = bytearray(archive.read_bytes())
     content[-1000] ^= 0xFF
-    (tmp_path / "bad.zip").write_bytes(content)
-    with pytest.raises(UsageError):
-        intake.deliver(tmp_path / "bad.zip")
+    archive.write_bytes(content)
+    with pytest.raises(UsageError, match="damaged"):
+        intake.deliver(archive)
     (tmp_path / "go").touch()
-    assert child.wait() == 0
+    assert ending(child) == 0
     stored = {Path(name).stem for name in intake.tree() if "/objects/" in name}
     assert stored == {hashlib.sha256(content).hexdigest() for content in CONTENT.values()}
 
 
-def _deliver_one(home: str, contracts_root: str, source: str, number: int) -> str:
-    from aida_pipelines.contracts.load import load_contracts
-    from aida_pipelines_tests.ingest.conftest import Intake
-
-    return Intake(Path(home), load_contracts(Path(contracts_root))).deliver(f"{source}{number}").id
-
-
 def test_deliveries_at_the_same_moment_get_ids_of_their_own(intake, tmp_path):
-    for number in range(4):
-        folder = tmp_path / f"in{number}"
-        folder.mkdir()
-        (folder / "a.dcm").write_bytes(CT + bytes([number]))
-    arguments = (str(intake.home), str(intake.contracts.root), str(tmp_path / "in"))
-    with multiprocessing.get_context("forkserver").Pool(4) as pool:
-        ids = pool.starmap(_deliver_one, [(*arguments, number) for number in range(4)])
-    assert sorted(ids) == [f"norr_20261124_{n}" for n in range(1, 5)]
-    for delivery in list_deliveries(intake.raw):
+    sources = [tmp_path / f"{number}.dcm" for number in range(4)]
+    for number, source in enumerate(sources):
+        source.write_bytes(CT + bytes([number]))
+    children = [receiving(intake, source, undisturbed) for source in sources]
+    assert [ending(child) for child in children] == [0, 0, 0, 0]
+    deliveries = list(list_deliveries(intake.raw))
+    assert [one.id for one in deliveries] == [f"norr_20261124_{n}" for n in range(1, 5)]
+    for delivery in deliveries:
         (row,) = manifest(intake, delivery)
         assert intake.raw.stat(object_key(row["source_sha256"], "dcm"))
 
 
-def test_a_full_disk_leaves_nothing(intake, source, tmp_path):
-    """A limit on the size of files stands for it: the kernel refuses the write in the same way."""
+def test_the_same_content_at_the_same_moment_is_one_delivery(intake, source):
+    children = [receiving(intake, source, undisturbed) for _ in range(3)]
+    assert [ending(child) for child in children] == [0, 0, 0]
+    (delivery,) = list_deliveries(intake.raw)
+    assert len({name.split("/")[2] for name in intake.tree() if "/deliveries/" in name}) == 1
+    assert intake.deliver(source).id == delivery.id
+
+
+def test_a_full_disk_leaves_nothing(intake, source):
     (source / "big.dcm").write_bytes(CT + bytes(4 << 20))
-    limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
-    limit += "; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))"
     before = intake.tree()
-    child = subprocess.Popen  # named for the reader: a process of its own, for the limit is the process's
-    assert isinstance(child, type)
-    assert receiving(intake, source, before=limit).wait() == 1
-    intake.raw.sweep()
+    assert ending(receiving(intake, source, on_a_full_disk)) == 1
     assert intake.tree() == before
 
 
 def test_an_error_of_the_zone_takes_back_what_was_stored(intake, source, monkeypatch):
-    from aida_pipelines.storage.local import LocalStore
-
     create, calls = LocalStore.create, []
 
     def fails(self, key, data, *, synced=True):

@@ -23,8 +23,7 @@ from hypothesis import strategies as st
 from aida_pipelines.errors import NotFoundError, UsageError
 from aida_pipelines.storage.s3 import PART_BYTES
 from aida_pipelines.storage.store import ObjectStore, is_key
-
-from .conftest import CONDITIONAL, KINDS, StoreFactory
+from aida_pipelines_tests.storage.conftest import CONDITIONAL, KINDS, StoreFactory
 
 every_store = pytest.mark.parametrize("kind", KINDS)
 every_conditional_store = pytest.mark.parametrize("kind", CONDITIONAL)
