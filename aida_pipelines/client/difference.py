@@ -148,7 +148,7 @@ def _keyed(db: duckdb.DuckDBPyConnection, key: str, columns: Sequence[str]) -> T
     counted = [added, removed, changed, *(f"{both} AND {one}" for one in differs.values())]
     counts = db.execute(
         f"SELECT {', '.join(f'count(*) FILTER (WHERE {one})' for one in counted)} {joined}"
-    ).fetchone()
+    ).fetchall()[0]
     assert counts is not None
 
     def first(condition: str) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ def _unkeyed(db: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> TableDiff
     def only(one: str, other: str) -> int:
         found = db.execute(
             f"SELECT count(*) FROM (SELECT {names} FROM {one} EXCEPT ALL SELECT {names} FROM {other})"  # noqa: S608
-        ).fetchone()
+        ).fetchall()[0]
         assert found is not None
         return int(found[0])
 

@@ -153,7 +153,7 @@ def _selection(
 
 
 def _count(db: duckdb.DuckDBPyConnection) -> int:
-    found = db.execute("SELECT count(*) FROM wanted").fetchone()
+    found = db.execute("SELECT count(*) FROM wanted").fetchall()[0]
     assert found is not None
     return int(found[0])
 

@@ -7,13 +7,13 @@ Memory is one part, and 16 bytes a row while a key is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import polars as pl
 
 from aida_pipelines.contracts.table import Key, RowCount, Rule, Severity, TableContract
+from aida_pipelines.errors import ContractError
 from aida_pipelines.quality.expectations import Tally, evaluate
 
 PART_ROWS = 200_000
@@ -38,7 +38,7 @@ class CheckResult:
     name: str
     passed: bool
     severity: Severity
-    observed: dict[str, int | float] = field(default_factory=dict)
+    observed: Mapping[str, int | float] = field(default_factory=dict)
     description: str = ""
 
 
@@ -56,7 +56,7 @@ def check_table(contract: TableContract, frame: pl.LazyFrame) -> list[CheckResul
         One result for each thing that the contract says, in its order. Never empty.
 
     Raises:
-        ContractError: A rule can't be evaluated at all.
+        ContractError: A rule can't be evaluated, or was not on every row.
     """
     schema = frame.collect_schema()
     wanted = contract.polars_schema
@@ -83,6 +83,12 @@ def check_table(contract: TableContract, frame: pl.LazyFrame) -> list[CheckResul
     results += [_unique(key, frame, rows, contract.name) for key in keys]
     columns = sorted({column for rule in rules for column in rule.columns})
     tallies = evaluate(rules, _parts(frame, columns), table=contract.name)
+    for rule in rules:
+        # A rule that has not seen every row has not been evaluated, whatever it found.
+        if not rule.items and tallies[rule.name].rows != rows:
+            raise ContractError(
+                f"Table {contract.name}, rule {rule.name}: not all {rows} rows were evaluated."
+            )
     return results + [_rule(rule, tallies[rule.name]) for rule in rules]
 
 
@@ -114,7 +120,7 @@ def _structure(contract: TableContract, schema: pl.Schema, left_out: int) -> Ite
 def _count(frame: pl.LazyFrame, columns: Sequence[str]) -> tuple[int, dict[str, int]]:
     """Number of rows, and of missing values in each column."""
     counts = [pl.len().alias(""), *(pl.col(name).null_count() for name in columns)]
-    row = cast(pl.DataFrame, frame.select(counts).collect(engine="streaming")).row(0, named=True)
+    row = frame.select(counts).collect(engine="streaming").row(0, named=True)
     return row.pop(""), row
 
 
@@ -136,7 +142,7 @@ def _unique(key: Key, frame: pl.LazyFrame, rows: int, table: str) -> CheckResult
     """
     keyed = frame.select(key.columns).drop_nulls()
     hashed = pl.struct(key.columns).hash(seed=0)
-    hashes = cast(pl.DataFrame, keyed.select(hashed.alias("hash")).collect(engine="streaming"))["hash"].sort()
+    hashes = keyed.select(hashed.alias("hash")).collect(engine="streaming")["hash"].sort()
     repeated = hashes.filter(hashes == hashes.shift(1)).unique()
     duplicates = 0
     if len(repeated):
@@ -147,7 +153,7 @@ def _unique(key: Key, frame: pl.LazyFrame, rows: int, table: str) -> CheckResult
             else ("expect_compound_columns_to_be_unique", {"column_list": list(key.columns)})
         )
         rule = Rule(key.name, expectation, kwargs, key.columns, "error", "")
-        parts = [cast(pl.DataFrame, candidates.collect(engine="streaming"))]
+        parts = [candidates.collect(engine="streaming")]
         duplicates = evaluate([rule], parts, table=table)[key.name].unexpected
     words = " and ".join(key.columns)
     return CheckResult(

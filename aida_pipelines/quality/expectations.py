@@ -154,7 +154,7 @@ class _Suite:
             return ExpectationConfiguration(
                 type=rule.expectation, kwargs=dict(rule.kwargs), meta={"rule": rule.name}
             ).to_domain_obj()
-        except Exception as error:  # noqa: BLE001 - its errors share no base: unknown type, pydantic v1, TypeError
+        except Exception as error:  # its errors share no base: unknown type, pydantic v1's, TypeError
             raise self._not_evaluable(rule.name) from error
 
     def _not_evaluable(self, rule: str) -> ContractError:

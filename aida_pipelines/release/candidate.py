@@ -243,7 +243,7 @@ def _write_tables(
 
 
 def _scalar(db: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = db.execute(sql).fetchone()
+    row = db.execute(sql).fetchall()[0]
     assert row is not None
     return int(row[0] or 0)
 
@@ -271,8 +271,8 @@ def _counts(db: duckdb.DuckDBPyConnection, forms: list[str]) -> tuple[dict[str, 
 
 def _used(db: duckdb.DuckDBPyConnection, source: Source) -> UsedDelivery:
     name = source.delivery
-    series = db.execute("SELECT count(*) FROM cohort WHERE delivery = ?", [name]).fetchone()
-    instances = db.execute("SELECT count(*) FROM taken WHERE delivery = ?", [name]).fetchone()
+    series = db.execute("SELECT count(*) FROM cohort WHERE delivery = ?", [name]).fetchall()[0]
+    instances = db.execute("SELECT count(*) FROM taken WHERE delivery = ?", [name]).fetchall()[0]
     assert series is not None
     assert instances is not None
     return UsedDelivery(

@@ -161,7 +161,7 @@ def _left(db: duckdb.DuckDBPyConnection, name: str, description: str) -> Step:
         SELECT count(DISTINCT s.subject), count(DISTINCT s.study_instance_uid),
                count(DISTINCT s.series_instance_uid), coalesce(sum(h.instances), 0)
         FROM cohort c JOIN refined.series s USING (delivery, series_instance_uid)
-        LEFT JOIN held h USING (delivery, series_instance_uid)""").fetchone()
+        LEFT JOIN held h USING (delivery, series_instance_uid)""").fetchall()[0]
     assert row is not None
     subjects, studies, series, instances = row
     return Step(

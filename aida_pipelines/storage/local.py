@@ -91,7 +91,7 @@ class LocalStore:
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """See ``ObjectStore``. In memory is one folder's names for each level, no more."""
         folder, slash, start = prefix.rpartition("/")
-        if folder and (not is_key(folder) or self._behind_link(prefix)):
+        if slash and (not is_key(folder) or self._behind_link(prefix)):
             return
         yield from self._walk(folder + slash, start)
 

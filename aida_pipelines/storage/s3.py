@@ -20,7 +20,7 @@ import obstore
 import obstore.exceptions
 import obstore.store
 
-from aida_pipelines.errors import NotFoundError, StorageError, TransientError
+from aida_pipelines.errors import NotFoundError, StorageError, TransientError, UsageError
 from aida_pipelines.storage.disk import explaining, write_all
 from aida_pipelines.storage.scratch import scratch, sweep_scratch
 from aida_pipelines.storage.store import Data, ObjectInfo, check_key, is_key, parts_of
@@ -32,6 +32,16 @@ _Level = list[ObjectInfo | str]
 
 _PARTS_AT_ONCE = 4
 _FOLDERS_AHEAD = 8
+_RETRY: obstore.store.RetryConfig = {
+    "max_retries": 6,
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=200),
+        "max_backoff": timedelta(seconds=10),
+        "base": 2,
+    },
+    "retry_timeout": timedelta(minutes=2),
+}
+"""12 s of trying for an endpoint that isn't there; throttling and 5xx answers are tried again by the same rule."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +74,22 @@ class S3Store:
 
     Args:
         bucket: Name of the bucket.
-        prefix: Below which all keys are; may be empty.
+        prefix: Below which all keys are; may be empty. ASCII: Polars finds nothing by ``*`` below another one.
         work_dir: Where ``local`` keeps copies while they are read.
         access: Endpoint and credentials; from the environment if None.
+
+    Raises:
+        UsageError: The prefix isn't one.
     """
 
     def __init__(
         self, bucket: str, prefix: str = "", *, work_dir: Path | None = None, access: S3Access | None = None
     ) -> None:
-        self.bucket, self.prefix, self.access = bucket, prefix.strip("/"), access
+        if prefix and not (is_key(prefix) and prefix.isascii()):
+            raise UsageError(
+                f"{prefix!r} is no prefix for a zone: plain ASCII names with / between them are."
+            )
+        self.bucket, self.prefix, self.access = bucket, prefix, access
         self.url = "/".join(filter(None, (f"s3://{bucket}", self.prefix)))
         self.work_dir = work_dir
         self._store = _client(bucket, self.prefix, access)
@@ -126,8 +143,8 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """See ``ObjectStore``. In memory are the names of a few folders, no more."""
-        folder, _, start = prefix.rpartition("/")
-        if folder and not is_key(folder):
+        folder, slash, start = prefix.rpartition("/")
+        if slash and not is_key(folder):
             return
         with ThreadPoolExecutor(_FOLDERS_AHEAD, thread_name_prefix="s3-list") as pool:
             try:
@@ -251,15 +268,7 @@ def _client(bucket: str, prefix: str, access: S3Access | None) -> obstore.store.
             "read_timeout": "120s",
             "timeout": "12h",
         },
-        retry_config={
-            "max_retries": 6,
-            "backoff": {
-                "init_backoff": timedelta(milliseconds=200),
-                "max_backoff": timedelta(seconds=10),
-                "base": 2,
-            },
-            "retry_timeout": timedelta(minutes=2),
-        },
+        retry_config=_RETRY,
         config=config,
     )
 

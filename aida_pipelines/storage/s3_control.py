@@ -84,9 +84,14 @@ def prepare_bucket(store: S3Store) -> None:
             if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
                 raise
             client.create_bucket(Bucket=store.bucket)
+    _try_conditional_writes(store)
+    with _explaining(store):
         _add_lifecycle_rule(client, store.bucket)
+
+
+def _try_conditional_writes(store: S3Store) -> None:
+    store.delete(_PROBE)
     try:
-        store.delete(_PROBE)
         if not store.create(_PROBE, b"") or store.create(_PROBE, b""):
             raise StorageError(
                 f"{store.url}: the server ignores conditional writes (If-None-Match).",

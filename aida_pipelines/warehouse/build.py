@@ -152,7 +152,7 @@ def _table(
     for column in contract.columns:
         comment = f"{column.description} [{column.unit}]" if column.unit else column.description
         db.execute(f"COMMENT ON COLUMN {name}.{quoted(column.name)} IS {literal(comment)}")
-    counted = db.execute(f"SELECT count(*) FROM {name}").fetchone()  # noqa: S608
+    counted = db.execute(f"SELECT count(*) FROM {name}").fetchall()[0]  # noqa: S608
     assert counted is not None
     return int(counted[0])
 

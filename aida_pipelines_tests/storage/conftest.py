@@ -29,7 +29,7 @@ def new_store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Stor
         if kind == "local":
             return LocalStore(tmp_path / f"zone {name}")
         server = request.getfixturevalue("seaweedfs" if kind == "seaweedfs" else "rclone_s3")
-        return S3Store("refined", f"zone {name}/å", work_dir=tmp_path / "work", access=server.access())
+        return S3Store("refined", f"zone {name}/x", work_dir=tmp_path / "work", access=server.access())
 
     return make
 

@@ -66,18 +66,18 @@ def test_put_replaces(store):
 
 
 @every_store
-@pytest.mark.parametrize("how", ["parts", "file"])
-def test_a_large_object_goes_in_several_parts(store, how, tmp_path):
+@pytest.mark.parametrize(("how", "blocks"), [("parts", 70), ("file", 20)])
+def test_a_large_object_goes_in_several_parts(store, how, blocks, tmp_path):
     block = os.urandom(1 << 20)
     if how == "parts":
-        store.put("large", (block for _ in range(70)))
+        store.put("large", (block for _ in range(blocks)))
     else:
         path = tmp_path / "source"
-        path.write_bytes(block * 70)
+        path.write_bytes(block * blocks)
         store.put_file("large", path)
-    assert store.stat("large").size == 70 << 20
+    assert store.stat("large").size == blocks << 20
     with store.local("large") as path, path.open("rb") as file:
-        assert all(file.read(1 << 20) == block for _ in range(70))
+        assert all(file.read(1 << 20) == block for _ in range(blocks))
         assert file.read() == b""
 
 
@@ -115,7 +115,8 @@ def test_delete_removes_and_may_be_repeated(store):
 
 @every_store
 @pytest.mark.parametrize(
-    "key", ["å ä ö/Ünïcode ☃", "a b/c", "a+b", "100%", "a%20b", "a%2Fb", "x:y*?#&=;@,'\"<>", "tail ", "a" * 255]
+    "key",
+    ["å ä ö/Ünïcode ☃", "a b/c", "a+b", "100%", "a%20b", "a%2Fb", "x:y*?#&=;@,'\"<>", "tail ", "a" * 255],
 )
 def test_odd_names_are_names(store, key):
     store.put(key, b"odd")
@@ -165,7 +166,9 @@ def test_a_listing_is_in_the_order_of_keys(store):
 
 
 @every_store
-@pytest.mark.parametrize("prefix", ["", "a", "ab", "ab/", "ab/c", "ab/cd/", "ab/cd/e", "b", "b/", "ab//", "/", "../"])
+@pytest.mark.parametrize(
+    "prefix", ["", "a", "ab", "ab/", "ab/c", "ab/cd/", "ab/cd/e", "b", "b/", "ab//", "/", "../"]
+)
 def test_a_prefix_is_the_beginning_of_keys(store, prefix):
     names = ["a", "ab/c", "ab/cd/e", "ab/cd/ef", "abc/d", "b"]
     for name in names:
@@ -244,7 +247,7 @@ def test_create_writes_only_where_nothing_is(store, size):
 
 @every_conditional_store
 def test_of_concurrent_creators_one_wins(store):
-    for attempt in range(5):
+    for attempt in range(2):
         barrier = threading.Barrier(8)
 
         def create(number: int, attempt: int = attempt, barrier: threading.Barrier = barrier) -> bool:
