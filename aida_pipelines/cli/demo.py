@@ -75,6 +75,7 @@ def _aida(*arguments: str) -> Any:
         check=False,
     )
     if child.returncode not in (DONE, WITH_FINDINGS):
+        remarks.print(child.stdout.decode(), markup=False)
         raise AidaError(
             f"`aida {arguments[0]}` ended with {child.returncode}.", way_out="Its words above say why."
         )

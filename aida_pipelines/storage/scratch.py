@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,8 +65,7 @@ def sweep_scratch(work_dir: Path | None) -> int:
             continue
         try:
             if os.fstat(descriptor).st_uid == os.geteuid() and _lock(descriptor, wait=False):
-                _remove(path)
-                swept += 1
+                swept += _remove(path)
         finally:
             os.close(descriptor)
     return swept
@@ -100,8 +98,12 @@ def _lock(descriptor: int, *, wait: bool) -> bool:
     return True
 
 
-def _remove(path: Path) -> None:
-    if stat.S_ISDIR(path.lstat().st_mode):
+def _remove(path: Path) -> bool:
+    """Whether there was something to remove: since the sweep looked, its owner may have renamed or removed it."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except (IsADirectoryError, PermissionError):  # Linux and POSIX name a folder's refusal differently
         shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    return True

@@ -60,7 +60,12 @@ def candidate_asset(contracts: Contracts) -> dg.AssetsDefinition:
                 "parent": built.parent or "none",
                 "counts": counts_table(built.counts),
                 "selection": records([step.model_dump(mode="json") for step in built.attrition]),
-                "deliveries": records([used.model_dump(mode="json") for used in built.deliveries]),
+                "deliveries": records(
+                    [
+                        used.model_dump(mode="json", exclude={"receipts", "code_versions"})
+                        for used in built.deliveries
+                    ]
+                ),
             },
             data_version=dg.DataVersion(built.fingerprint),
         )
