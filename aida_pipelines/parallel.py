@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ def ordered_map(
     *,
     workers: int | None = None,
     initializer: Callable[..., None] | None = None,
-    initargs: tuple[object, ...] = (),
+    initargs: tuple[Any, ...] = (),
     batch: int = _BATCH,
 ) -> Iterator[R]:
     """Apply ``work`` to each item in a pool of processes; yield the results in the order of the items.

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """A refinement stage; comparison by ``index`` follows the order of the pipeline."""
+    """A refinement stage; ``position`` follows the order of the pipeline."""
 
     RAW_INGEST = "raw_ingest"
     DEIDENTIFICATION = "deidentification"
@@ -15,6 +15,6 @@ class Stage(StrEnum):
     CURATED_DATASETS = "curated_datasets"
 
     @property
-    def index(self) -> int:
+    def position(self) -> int:
         """Position in the pipeline, from 0."""
         return list(Stage).index(self)

@@ -21,7 +21,7 @@ def reasons_page() -> str:
         NOTE,
         "# Reasons",
         "",
-        "Why an item is not passed on. Codes are public: `aida quarantine list`, the `rejections` table, check results.",
+        "Why an item is not passed on. Codes are public: `aida quarantine list`, the `rejections` table.",
         "",
         "| code | stage | outcome | meaning | what to do | may be released |",
         "|---|---|---|---|---|---|",

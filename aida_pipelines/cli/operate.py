@@ -49,7 +49,7 @@ def run(
         if ensure_key(intake_settings(), refined):
             remarks.print("Made the pseudonym key: keep it safe, and keep it.")
         answers.append(ask("intake", deliveries=delivery, until=until))
-    if until.index >= Stage.HARMONISATION.index:
+    if until.position >= Stage.HARMONISATION.position:
         answers.append(ask("refinement", deliveries=delivery, until=until))
     runs = [outcome for answer in answers for outcome in answer["runs"]]
     held = quarantine_counts(refined)

@@ -1,4 +1,4 @@
-"""The chain of anything back to its delivery: release ← candidate ← checks ← harmonisation ← instance ← delivery ← site.
+"""The chain of anything back to its delivery: release ← checks ← harmonisation ← instance ← delivery ← site.
 
 What is needed of it can be read with a curated credential only: a release carries the tables and the receipts'
 fingerprints of the deliveries that it was made from. With the refined zone at hand, what was never released is
@@ -81,7 +81,7 @@ def explain(item: str, *, curated: ObjectStore, refined: ObjectStore) -> Chain:
         keys = {name: release.table_key(table) for name, table in release.tables_by_name.items()}
         hits = list(_hits(item, curated, keys))
         if hits:
-            says = f"released {release.released_at:%Y-%m-%d}, signed by {release.sign_off}; candidate {release.candidate}"
+            says = f"released {release.released_at:%Y-%m-%d}, signed by {release.sign_off}"
             links.append(Link(step="release", id=f"{release.name}@{release.version}", says=says))
             found += hits
     receipts = list(list_receipts(refined, Stage.DEIDENTIFICATION))
@@ -113,7 +113,9 @@ def _hits(item: str, store: ObjectStore, keys: dict[str, str]) -> Iterator[tuple
 
 
 def _chain(refined: ObjectStore, first: Receipt) -> list[Receipt]:
-    later = (read_receipt(refined, stage, first.delivery) for stage in (Stage.HARMONISATION, Stage.QUALITY_CHECKS))
+    later = (
+        read_receipt(refined, stage, first.delivery) for stage in (Stage.HARMONISATION, Stage.QUALITY_CHECKS)
+    )
     return [first, *(receipt for receipt in later if receipt)]
 
 
@@ -134,6 +136,7 @@ def _stages(refined: ObjectStore, first: Receipt) -> Iterator[Link]:
 def _origin(found: list[tuple[str, dict[str, Any]]]) -> list[Link]:
     for kind, row in found:
         if kind == "instance" and row.get("source_sha256"):
-            says = f"made by {row['code_version']}, profile {row.get('profile', '')}, contract {row['contract_version']}"
+            made = (row["code_version"], row.get("profile"), row["contract_version"])
+            says = "made by {}, profile {}, contract {}".format(*made)
             return [Link(step="delivered file", id=row["source_sha256"], says=says)]
     return []

@@ -70,6 +70,8 @@ def body_part(rows: Sequence[Row], vocabulary: Vocabulary) -> Meaning:
     for field, text in described:
         if term := _together(text, vocabulary):
             return _mapped(term, f"description:{field}")
+    if first_value(rows, "modality") in REPORTS | ANNOTATIONS:
+        return UNKNOWN  # what they speak of is in the images that they refer to
     if declared:
         return Meaning(unmapped=_unmapped("body_part_examined", declared))
     return Meaning(unmapped=_unmapped(*described[0])) if described else UNKNOWN

@@ -17,7 +17,6 @@ from pydicom.multival import MultiValue
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
 from aida_pipelines.dicom.quiet import quiet_pydicom
-from aida_pipelines.errors import Quarantine
 from aida_pipelines.harmonise.pixels import Frame, read_frame
 
 SIDE = 512
@@ -26,8 +25,11 @@ SIDE = 512
 PICTURES = 9
 """Most pictures on one sheet."""
 
-Grey = npt.NDArray[np.uint8]
 Bytes = npt.NDArray[np.uint8]
+
+
+class Unshowable(Exception):  # noqa: N818 - an outcome of one picture, not an error of the program
+    """The header's look-up tables or windows can't be applied to its pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +47,52 @@ class Shot:
     aspect: float
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One frame as a person would see it.
+
+    Attributes:
+        pixels: Rows × columns, or rows × columns × RGB.
+        aspect: Height of a pixel over its width.
+    """
+
+    pixels: Bytes
+    aspect: float
+
+
 def spread(count: int, most: int = PICTURES) -> list[int]:
     """At most ``most`` of ``count`` things, evenly spread, the middle one if only one."""
     chosen = min(count, most)
     return [(2 * number + 1) * count // (2 * chosen) for number in range(chosen)]
 
 
-def contact_sheet(shots: Sequence[Shot]) -> bytes:
-    """A PNG of the pictures, left to right and top to bottom.
-
-    Args:
-        shots: From 1 to ``PICTURES``.
+def take(shot: Shot) -> Picture:
+    """Decode one frame and show it as a person would see it.
 
     Raises:
         Quarantine: ``pixels-undecodable``.
+        Unshowable: The pixels are there, but the header's way of showing them makes no sense.
     """
-    columns = next(side for side in (1, 2, 3) if side * side >= len(shots))
+    frame = read_frame(shot.path, index=shot.frame)
+    try:
+        with quiet_pydicom():
+            return Picture(_shown(frame), shot.aspect)
+    except Exception:  # noqa: BLE001 - look-up tables of broken headers raise anything
+        raise Unshowable from None
+
+
+def contact_sheet(pictures: Sequence[Picture]) -> bytes:
+    """A PNG of the pictures, left to right and top to bottom.
+
+    Args:
+        pictures: From 1 to ``PICTURES``.
+    """
+    columns = next(side for side in (1, 2, 3) if side * side >= len(pictures))
     cell = SIDE // columns
-    rows = -(-len(shots) // columns)
+    rows = -(-len(pictures) // columns)
     sheet = Image.new("RGB", (columns * cell, rows * cell))
-    for number, shot in enumerate(shots):
-        picture = _fitted(
-            Image.fromarray(_picture(read_frame(shot.path, index=shot.frame))), shot.aspect, cell
-        )
+    for number, taken in enumerate(pictures):
+        picture = _fitted(Image.fromarray(taken.pixels), taken.aspect, cell)
         left, top = number % columns * cell, number // columns * cell
         sheet.paste(picture, (left + (cell - picture.width) // 2, top + (cell - picture.height) // 2))
     pixels = np.asarray(sheet)
@@ -75,24 +100,19 @@ def contact_sheet(shots: Sequence[Shot]) -> bytes:
     return _png(np.ascontiguousarray(pixels[..., 0] if grey else pixels))
 
 
-def _picture(frame: Frame) -> Bytes:
-    """8-bit grey or RGB, as a person would see it."""
-    try:
-        with quiet_pydicom():
-            if frame.photometric == "PALETTE COLOR":
-                return _eight_bits(apply_color_lut(frame.values, frame.header), 16)
-            if frame.values.ndim == 3:
-                return _eight_bits(frame.values, int(frame.header.BitsStored))
-            return _grey(frame)
-    except Exception:  # noqa: BLE001 - look-up tables of broken headers raise anything; there is no picture then
-        raise Quarantine("pixels-undecodable") from None
+def _shown(frame: Frame) -> Bytes:
+    if frame.photometric == "PALETTE COLOR":
+        return _eight_bits(apply_color_lut(frame.values, frame.header), 16)
+    if frame.values.ndim == 3:
+        return _eight_bits(frame.values, int(frame.header.BitsStored))
+    return _grey(frame)
 
 
 def _eight_bits(values: npt.NDArray[np.generic], bits: int) -> Bytes:
     return values.astype(np.uint8) if bits <= 8 else (values >> (bits - 8)).astype(np.uint8)  # type: ignore[operator]
 
 
-def _grey(frame: Frame) -> Grey:
+def _grey(frame: Frame) -> Bytes:
     values = np.asarray(apply_modality_lut(frame.values, frame.header), dtype=np.float64)
     if "VOILUTSequence" in frame.header:
         shown = np.asarray(apply_voi_lut(apply_modality_lut(frame.values, frame.header), frame.header))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from aida_pipelines.harmonise.images import Row, geometry_of, is_image
 from aida_pipelines.harmonise.meaning import Meaning, first_value
 from aida_pipelines.harmonise.nifti import encode
 from aida_pipelines.harmonise.pixels import UNDECODABLE
-from aida_pipelines.harmonise.preview import Shot, contact_sheet, spread
+from aida_pipelines.harmonise.preview import Shot, Unshowable, contact_sheet, spread, take
 from aida_pipelines.storage.objects import object_key, put_object
 from aida_pipelines.storage.store import ObjectStore
 
@@ -58,12 +58,12 @@ class Harmonised:
     Attributes:
         series: Its row in `series`.
         volumes: Its rows in `volumes`.
-        unmapped: Fields and terms that no vocabulary knows.
+        unmapped: Attribute, field and term that no vocabulary knows.
     """
 
     series: dict[str, Any]
     volumes: list[dict[str, Any]] = field(default_factory=list)
-    unmapped: list[tuple[str, str]] = field(default_factory=list)
+    unmapped: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class Harmoniser:
@@ -81,16 +81,11 @@ class Harmoniser:
     def __call__(self, rows: Sequence[Row]) -> Harmonised:
         """Harmonise the series of these rows of `instances` (``COLUMNS``), in the order of instance numbers."""
         geometry, plane = geometry_of(rows)
-        with ExitStack() as files:
-            paths = [
-                files.enter_context(self._store.local(object_key(row["object_sha256"], "dcm")))
-                for row in rows
-            ]
-            volumes, volume_reason = self._volume(rows, geometry, paths)
-            preview, preview_reason = self._preview(rows, geometry, paths)
+        with _Files(self._store, rows) as files:
+            volumes, volume_reason = self._volume(rows, geometry, files)
+            preview, preview_reason = self._preview(rows, geometry, files)
         if UNDECODABLE in (volume_reason, preview_reason):
-            geometry = Geometry(Verdict.UNDECODABLE, UNDECODABLE)
-            volumes = []
+            geometry = replace(geometry, verdict=Verdict.UNDECODABLE, reason=UNDECODABLE)
         meanings = self._meanings(rows, plane)
         series = {
             **{column: first_value(rows, column) for column in COPIED},
@@ -104,7 +99,7 @@ class Harmoniser:
             "preview_sha256": preview,
             "preview_reason": preview_reason,
         }
-        unmapped = [found.unmapped for found in meanings.values() if found.unmapped]
+        unmapped = [(name, *found.unmapped) for name, found in meanings.items() if found.unmapped]
         return Harmonised(series, volumes, unmapped)
 
     def _meanings(self, rows: Sequence[Row], plane: ImagePlane | None) -> dict[str, Meaning]:
@@ -120,7 +115,7 @@ class Harmoniser:
         }
 
     def _volume(
-        self, rows: Sequence[Row], geometry: Geometry, paths: Sequence[Path]
+        self, rows: Sequence[Row], geometry: Geometry, files: _Files
     ) -> tuple[list[dict[str, Any]], str | None]:
         stack = geometry.stack
         if geometry.verdict is not Verdict.VOLUME or stack is None:
@@ -128,7 +123,7 @@ class Harmoniser:
         if reason := volume.refusal(rows[0], stack):
             return [], reason
         try:
-            built = volume.build(rows, stack, paths)
+            built = volume.build(rows, stack, files.path)
         except Quarantine as outcome:
             return [], outcome.reason
         data = encode(
@@ -158,17 +153,42 @@ class Harmoniser:
         return [row], None
 
     def _preview(
-        self, rows: Sequence[Row], geometry: Geometry, paths: Sequence[Path]
+        self, rows: Sequence[Row], geometry: Geometry, files: _Files
     ) -> tuple[str | None, str | None]:
         if rows[0]["modality"] in NO_PREVIEW:
             return None, "labels-or-doses"
-        shots = _shots(rows, geometry, paths)
-        if not shots:
-            return None, "no-pixels"
-        try:
-            return put_object(self._store, [contact_sheet(shots)], "png"), None
-        except Quarantine as outcome:
-            return None, outcome.reason
+        pictures, reason = [], None
+        for index, frame in _chosen(rows, geometry):
+            try:
+                pictures.append(take(Shot(files.path(index), frame, _aspect(rows[index]))))
+            except Quarantine as outcome:
+                reason = outcome.reason
+            except Unshowable:
+                reason = reason or "header-unshowable"
+        if not pictures:
+            return None, reason or "no-pixels"
+        return put_object(self._store, [contact_sheet(pictures)], "png"), reason
+
+
+class _Files:
+    """The files of a series, fetched when they are asked for and kept until the series is done."""
+
+    def __init__(self, store: ObjectStore, rows: Sequence[Row]) -> None:
+        self._store, self._rows, self._open = store, rows, ExitStack()
+        self._paths: dict[int, Path] = {}
+
+    def __enter__(self) -> _Files:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._open.close()
+
+    def path(self, index: int) -> Path:
+        """The file of a row, by its index."""
+        if index not in self._paths:
+            key = object_key(self._rows[index]["object_sha256"], "dcm")
+            self._paths[index] = self._open.enter_context(self._store.local(key))
+        return self._paths[index]
 
 
 _VOLUME_COPIED = (
@@ -176,18 +196,15 @@ _VOLUME_COPIED = (
 )  # fmt: skip
 
 
-def _shots(rows: Sequence[Row], geometry: Geometry, paths: Sequence[Path]) -> list[Shot]:
+def _chosen(rows: Sequence[Row], geometry: Geometry) -> list[tuple[int, int]]:
+    """Rows and frames to show: spread over the stack, or over the frames of the only image."""
     order: Iterable[int] = geometry.stack.order if geometry.stack else range(len(rows))
     images = [index for index in order if is_image(rows[index])]
     if len(images) == 1:
         (index,) = images
-        frames = spread(rows[index]["number_of_frames"] or 1)
-        return [Shot(paths[index], frame, _aspect(rows[index])) for frame in frames]
+        return [(index, frame) for frame in spread(rows[index]["number_of_frames"] or 1)]
     chosen = [images[at] for at in spread(len(images))]
-    return [
-        Shot(paths[index], (rows[index]["number_of_frames"] or 1) // 2, _aspect(rows[index]))
-        for index in chosen
-    ]
+    return [(index, (rows[index]["number_of_frames"] or 1) // 2) for index in chosen]
 
 
 def _aspect(row: Row) -> float:

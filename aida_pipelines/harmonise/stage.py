@@ -55,7 +55,7 @@ _SUBJECTS = """
            sum(instances)::BIGINT AS instances, sum(bytes)::BIGINT AS bytes
     FROM series GROUP BY subject"""
 
-_UNMAPPED = "SELECT field, term, count(*) AS series FROM terms GROUP BY field, term"
+_UNMAPPED = "SELECT attribute, field, term, count(*) AS series FROM terms GROUP BY ALL"
 
 # `instances` comes ordered by study; a series UID that two studies or subjects bear must still come together.
 _INSTANCES = """
@@ -200,8 +200,8 @@ class _Run:
                 self.reasons[UNDECODABLE] += 1
             for volume in result.volumes:
                 volumes.write(json.dumps(volume) + "\n")
-            for field, term in result.unmapped:
-                terms.write(json.dumps({"field": field, "term": term}) + "\n")
+            for attribute, field, term in result.unmapped:
+                terms.write(json.dumps({"attribute": attribute, "field": field, "term": term}) + "\n")
             yield row
 
     def _grouped(self, folder: Path) -> Iterator[list[dict[str, Any]]]:
@@ -221,9 +221,8 @@ class _Run:
 
     def _unmapped(self, spool: Path, folder: Path) -> TableFile:
         with _database(folder) as db:
-            db.read_json(
-                str(spool), columns={"field": "VARCHAR", "term": "VARCHAR"}, format="newline_delimited"
-            ).create_view("terms")
+            columns = dict.fromkeys(("attribute", "field", "term"), "VARCHAR")
+            db.read_json(str(spool), columns=columns, format="newline_delimited").create_view("terms")
             return self._write("unmapped_terms", _rows(db, _UNMAPPED))
 
 

@@ -6,7 +6,7 @@ both can be laid over each other voxel by voxel, whatever the order in which a s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,13 +61,13 @@ def refusal(row: Row, stack: Stack) -> str | None:
     return None
 
 
-def build(rows: Sequence[Row], stack: Stack, paths: Sequence[Path]) -> Volume:
+def build(rows: Sequence[Row], stack: Stack, path_of: Callable[[int], Path]) -> Volume:
     """Read the slices of a stack and put them in place.
 
     Args:
         rows: Rows of `instances`.
         stack: Their order in space.
-        paths: Their files.
+        path_of: The file of a row, by its index.
 
     Raises:
         Quarantine: ``pixels-undecodable``: a slice can't be decoded, or isn't of the size its header says.
@@ -81,7 +81,7 @@ def build(rows: Sequence[Row], stack: Stack, paths: Sequence[Path]) -> Volume:
     kind = np.int32 if exact or not apply else np.float32
     voxels: Voxels = np.empty((len(stack.order), *shape), dtype=kind)
     for number, index in enumerate(stack.order):
-        values = _slice(read_frame(paths[index]), shape)
+        values = _slice(read_frame(path_of(index)), shape)
         if apply:
             # In 64 bits, exact for any stored value; the array that it is put into narrows it.
             slope, intercept = scales[index]

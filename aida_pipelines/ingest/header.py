@@ -98,6 +98,8 @@ def read_header(data: Source) -> Header:
         # Without the prefix, it takes a SOP class to believe that this is DICOM at all.
         known = is_part_10(data) or header.sop_class_uid is not None
         raise Quarantine("no-sop-class" if known else "not-dicom")
+    if parsed.pixels is None and attributes.first("Rows") is not None:
+        raise Quarantine("pixel-data-truncated")  # cut before them: every object that has rows has pixels
     if header.patient_id is None and header.study_instance_uid is None:
         raise Quarantine("no-patient-id")
     return header

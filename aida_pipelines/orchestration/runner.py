@@ -129,7 +129,7 @@ def _wanted(found: Iterable[str], request: Request) -> list[str]:
 
 
 def _groups(stages: Sequence[Stage], until: Stage) -> list[Stage]:
-    return [stage for stage in stages if stage.index <= until.index]
+    return [stage for stage in stages if stage.position <= until.position]
 
 
 def run_intake(request: Request, instance: dg.DagsterInstance) -> list[RunOutcome]:

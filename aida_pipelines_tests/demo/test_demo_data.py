@@ -40,8 +40,12 @@ def test_one_hospital_hands_over_a_folder_the_other_a_zip(demo):
 
 def test_every_identifier_is_planted(demo):
     content = b"".join(path.read_bytes() for path in demo[0].rglob("*") if path.is_file())
-    content += b"".join(map(zipfile.ZipFile(demo[1][1].source).read, zipfile.ZipFile(demo[1][1].source).namelist()))
-    missing = [t for t in demo_identifiers() if t.encode() not in content and t.encode("latin-1") not in content]
+    content += b"".join(
+        map(zipfile.ZipFile(demo[1][1].source).read, zipfile.ZipFile(demo[1][1].source).namelist())
+    )
+    missing = [
+        t for t in demo_identifiers() if t.encode() not in content and t.encode("latin-1") not in content
+    ]
     # A number without its dash is only in the clinical table, which the second hospital has not.
     assert [t for t in missing if not t.isdigit() or len(t) not in (8, 12)] == []
 

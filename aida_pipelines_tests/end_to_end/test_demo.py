@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
 from aida_pipelines.demo.deliveries import demo_identifiers
 
 pytestmark = pytest.mark.xdist_group("demo")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from aida_pipelines.demo.phantom import write_ct_series
 
 pytestmark = pytest.mark.slow

@@ -45,7 +45,12 @@ def page(address):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+        quiet = [
+            "--no-sandbox",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
         page = browser.new_page(viewport={"width": 1720, "height": 1080})
         yield page

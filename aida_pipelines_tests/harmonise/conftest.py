@@ -46,7 +46,11 @@ def instance_row(contracts: Contracts) -> Callable[[Path], Row]:
     """A row of `instances` from a DICOM file, by the columns of the table's contract."""
     contract = contracts.table("instances")
     columns = [
-        (column.name, column.custom["dicomKeyword"], pa.types.is_list(contract.arrow_schema.field(column.name).type))
+        (
+            column.name,
+            column.custom["dicomKeyword"],
+            pa.types.is_list(contract.arrow_schema.field(column.name).type),
+        )
         for column in contract.columns
         if "dicomKeyword" in column.custom
     ]

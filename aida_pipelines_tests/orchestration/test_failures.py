@@ -23,7 +23,8 @@ def kept_by_dagster(error: Exception) -> tuple[dg.ExecuteInProcessResult, str]:
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize([failing], instance=instance, raise_on_error=False)
         return result, "\n".join(
-            f"{entry!r} {entry.user_message} {entry.dagster_event!r}" for entry in instance.all_logs(result.run_id)
+            f"{entry!r} {entry.user_message} {entry.dagster_event!r}"
+            for entry in instance.all_logs(result.run_id)
         )
 
 
@@ -43,7 +44,9 @@ def test_our_own_words_are_kept_with_the_way_out():
     assert "Testsson" not in kept
 
 
-@pytest.mark.parametrize(("error", "retried"), [(TransientError("busy"), True), (StorageError("full"), False)])
+@pytest.mark.parametrize(
+    ("error", "retried"), [(TransientError("busy"), True), (StorageError("full"), False)]
+)
 def test_only_what_may_pass_is_retried(error, retried):
     with pytest.raises(dg.Failure) as caught, explained():
         raise error

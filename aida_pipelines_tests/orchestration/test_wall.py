@@ -9,7 +9,20 @@ import pytest
 
 from aida_pipelines.settings import RAW_VARIABLES, RefinementSettings
 
-DOMAIN = ["contracts", "dicom", "ingest", "deid", "harmonise", "quality", "release", "warehouse", "client", "storage", "status", "demo"]
+DOMAIN = [
+    "contracts",
+    "dicom",
+    "ingest",
+    "deid",
+    "harmonise",
+    "quality",
+    "release",
+    "warehouse",
+    "client",
+    "storage",
+    "status",
+    "demo",
+]
 INTAKE_ONLY = ("aida_pipelines.ingest", "aida_pipelines.deid")
 
 
