@@ -25,7 +25,7 @@ demo: $(STAMP) ## Two deliveries from two hospitals to a signed, pulled, verifie
 	$(BIN)/aida demo
 
 test: $(STAMP) ## The default suite: under 10 minutes on 2 cores
-	$(BIN)/pytest -n $(WORKERS) -m "not slow and not browser"
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not slow and not browser"
 
 test-slow: $(STAMP) ## What takes minutes: large deliveries, kills, the UI in a browser
 	$(BIN)/pytest -m "slow or browser"

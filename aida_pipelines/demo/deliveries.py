@@ -86,7 +86,7 @@ def _norr() -> Iterator[tuple[str, bytes]]:
 
     for path in _files("77654033"):
         yield f"{second.given_name} {second.family_name}/{path}", _bytes(_real(path, second, "norr"))
-    for name in ("MR_small.dcm", "MR_small_jp2klossless.dcm", "CT_small.dcm"):
+    for name in ("MR_small.dcm", "J2K_pixelrep_mismatch.dcm", "CT_small.dcm"):
         yield f"{third.given_name} {third.family_name}/{name}", _bytes(_real(Path(name), third, "norr"))
     yield f"{third.given_name} {third.family_name}/Skärmbild med text.dcm", _bytes(_screenshot(third, "norr"))
 
