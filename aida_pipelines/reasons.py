@@ -81,7 +81,7 @@ _ALL = (
         "no-patient-id",
         Stage.RAW_INGEST,
         Outcome.QUARANTINED,
-        "The data set has no Patient ID, so it can't be given to a subject.",
+        "The data set has neither a Patient ID nor a study, so it can't be given to a subject.",
         "Ask the site to complete it and send it again.",
     ),
     Reason(
