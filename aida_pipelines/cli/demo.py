@@ -107,5 +107,4 @@ Try next (AIDA_HOME={aida_home()}):
   aida query "{_EXAMPLE}"
   aida explain {subject}""",
         markup=False,
-        soft_wrap=True,
     )

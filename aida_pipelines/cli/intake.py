@@ -27,7 +27,7 @@ def deliver(
     as_json: JsonFlag = False,
 ) -> None:
     """Take a folder, a zip or tar file, or an S3 prefix as one delivery into the raw zone."""
-    from aida_pipelines.cli.zones import ensure_key, prepare_home, raw_zone, refined_zone
+    from aida_pipelines.cli.zones import ensure_key, lacks_key, prepare_home, raw_zone, refined_zone
     from aida_pipelines.contracts.load import load_contracts
     from aida_pipelines.ingest.receive import receive
     from aida_pipelines.settings import intake_settings
@@ -35,8 +35,8 @@ def deliver(
     settings = intake_settings()
     contracts = load_contracts(settings.contracts)
     prepare_home()
-    if ensure_key(settings, refined_zone()):
-        remarks.print(f"Made the pseudonym key {settings.key_file}: keep it safe, and keep it.", markup=False)
+    refined = refined_zone()
+    lacks_key(settings, refined)  # a lost key is told before anything is taken
     raw = raw_zone(settings)
     raw.sweep()
     received = receive(
@@ -49,6 +49,9 @@ def deliver(
         work_dir=settings.work_dir,
         now=datetime.now(UTC),
     )
+    # Not before: a delivery that is refused leaves nothing behind.
+    if ensure_key(settings, refined):
+        remarks.print(f"Made the pseudonym key {settings.key_file}: keep it safe, and keep it.", markup=False)
     if as_json:
         emit_json(received.model_dump(mode="json"))
     elif received.already_there:

@@ -16,8 +16,8 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document 
 DONE, FAILED, WRONG_USE, WITH_FINDINGS = 0, 1, 2, 3
 """Exit codes: done; failed; wrong use; done, but something was quarantined or a check failed."""
 
-remarks = Console(stderr=True, highlight=False)
-"""For people, whatever standard output is used for."""
+remarks = Console(stderr=True, highlight=False, soft_wrap=True)
+"""For people, whatever standard output is used for. Not wrapped: a path that is cut in two can't be copied."""
 
 
 def emit_json(value: object) -> None:

@@ -51,15 +51,13 @@ def curated_zone() -> ObjectStore:
     return open_store(client_settings().curated_store)
 
 
-def ensure_key(settings: IntakeSettings, refined: ObjectStore) -> bool:
-    """Make the embedded default's key on first use; True if one was made.
+def lacks_key(settings: IntakeSettings, refined: ObjectStore) -> bool:
+    """Whether there is no pseudonym key yet; changes nothing.
 
     Raises:
         UsageError: There is no key, but something was de-identified with one: another key would give every
             person a second pseudonym.
     """
-    from aida_pipelines.deid.pseudonym import create_key
-
     if settings.key_file.exists():
         return False
     if next(iter(refined.list("receipts/deidentification/")), None):
@@ -68,5 +66,14 @@ def ensure_key(settings: IntakeSettings, refined: ObjectStore) -> bool:
             way_out="Put the key back (AIDA_PSEUDONYM_KEY_FILE). A new one would give every person a second "
             "pseudonym.",
         )
+    return True
+
+
+def ensure_key(settings: IntakeSettings, refined: ObjectStore) -> bool:
+    """Make the embedded default's key on first use; True if one was made. Raises as ``lacks_key``."""
+    from aida_pipelines.deid.pseudonym import create_key
+
+    if not lacks_key(settings, refined):
+        return False
     create_key(settings.key_file)
     return True

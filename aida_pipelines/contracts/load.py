@@ -162,7 +162,8 @@ def _check_criteria(collections: Loaded[Collection], series: TableContract, prob
     import duckdb
 
     with duckdb.connect(config={"enable_external_access": "false", "threads": "1"}) as db:
-        db.register("series", series.arrow_schema.empty_table())
+        # Not from an Arrow table: DuckDB would import pandas for that, and every command loads the contracts.
+        db.execute(f"CREATE TABLE series ({series.duckdb_columns})")
         for document, collection in collections.values():
             for index, criterion in enumerate(collection.criteria):
                 try:

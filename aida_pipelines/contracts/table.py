@@ -185,3 +185,19 @@ class TableContract:
                 for c in self.columns
             }
         )
+
+    @property
+    def duckdb_columns(self) -> str:
+        """The same schema as DuckDB's ``CREATE TABLE`` has it: quoted names with types."""
+        scalar = {
+            "string": "VARCHAR",
+            "integer": "BIGINT",
+            "number": "DOUBLE",
+            "boolean": "BOOLEAN",
+            "date": "DATE",
+            "timestamp": "TIMESTAMPTZ",
+        }
+        return ", ".join(
+            f'"{c.name}" ' + (f"{scalar[c.item_type]}[]" if c.item_type else scalar[c.logical_type])
+            for c in self.columns
+        )

@@ -133,7 +133,7 @@ def ct_slices(phantom: Phantom) -> Iterator[Dataset]:
         ds.StudyInstanceUID, ds.SeriesInstanceUID = uid("study", seed), uid("series", seed)
         ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = uid("frame", seed), ""
         ds.PatientName = ds.PatientBirthDate = ds.PatientSex = ds.AccessionNumber = ds.StudyID = ""
-        ds.PatientID = f"PHANTOM-{seed}"
+        ds.PatientID = f"SYNTHETIC-{seed}"
         ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = f"20240{1 + seed % 9}15"
         ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = "101500"
         ds.StudyDescription, ds.SeriesDescription = "CT Thorax", "Thorax 3.0 ax"

@@ -24,13 +24,17 @@ from aida_pipelines.storage.store import ObjectStore
 from aida_pipelines.storage.tables import iter_rows, scan
 
 
-def contract_checks(contracts: Contracts, *, stage: Stage, tables: Sequence[str]) -> dg.AssetChecksDefinition:
+def contract_checks(
+    contracts: Contracts, *, stage: Stage, tables: Sequence[str], name: str = ""
+) -> dg.AssetChecksDefinition:
     """One blocking check a table: does what the stage wrote for a delivery meet the table's contract?
 
     Args:
         contracts: The contracts as loaded with the code location.
         stage: The stage that writes the tables; it must write them to the refined zone.
-        tables: Their names.
+        tables: Their names. A table that a delivery may lack needs an op of its own: Dagster skips an op when any
+            one of the assets it checks was skipped, and with it the checks of all the others.
+        name: The op's name, without ``_contracts``; by default the stage's.
     """
     specs = {
         table: dg.AssetCheckSpec(
@@ -46,7 +50,7 @@ def contract_checks(contracts: Contracts, *, stage: Stage, tables: Sequence[str]
 
     # By resource key, not by type: the op serves both code locations, whose zones are of different classes.
     @dg.multi_asset_check(
-        name=f"{stage}_contracts", specs=list(specs.values()), required_resource_keys={"zones"}
+        name=f"{name or stage}_contracts", specs=list(specs.values()), required_resource_keys={"zones"}
     )
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         zones: IntakeZones | RefinementZones = context.op_execution_context.resources.zones

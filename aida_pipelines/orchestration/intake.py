@@ -9,7 +9,7 @@ import dagster as dg
 
 from aida_pipelines.contracts.load import load_contracts
 from aida_pipelines.orchestration import checks, jobs, sensors
-from aida_pipelines.orchestration.assets.deidentification import deidentification
+from aida_pipelines.orchestration.assets.deidentification import TABLES, deidentification
 from aida_pipelines.orchestration.assets.raw_ingest import raw_ingest
 from aida_pipelines.orchestration.resources import IntakeZones
 from aida_pipelines.orchestration.specs import clinical_tables
@@ -20,12 +20,16 @@ from aida_pipelines.stages import Stage
 def build_defs(settings: IntakeSettings) -> dg.Definitions:
     """The location's definitions; tests and production share this one assembly."""
     contracts = load_contracts(settings.contracts)
-    tables = ["instances", "rejections", "deid_actions", *clinical_tables(contracts)]
+    stage = Stage.DEIDENTIFICATION
     return dg.Definitions(
         assets=[raw_ingest(contracts), deidentification(contracts)],
         asset_checks=[
             checks.accounted_for(),
-            checks.contract_checks(contracts, stage=Stage.DEIDENTIFICATION, tables=tables),
+            checks.contract_checks(contracts, stage=stage, tables=TABLES),
+            *(
+                checks.contract_checks(contracts, stage=stage, tables=[table], name=table)
+                for table in clinical_tables(contracts)
+            ),
         ],
         jobs=[jobs.INTAKE],
         sensors=[sensors.new_deliveries],

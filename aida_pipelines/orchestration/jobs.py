@@ -7,45 +7,33 @@ from __future__ import annotations
 
 import dagster as dg
 
-from aida_pipelines.contracts.models import Contracts
-from aida_pipelines.orchestration.partitions import DELIVERIES, collections
 from aida_pipelines.orchestration.specs import CANDIDATE, RELEASE
 from aida_pipelines.stages import Stage
 
 INTAKE = dg.define_asset_job(
     "intake",
     selection=dg.AssetSelection.groups(Stage.RAW_INGEST, Stage.DEIDENTIFICATION),
-    partitions_def=DELIVERIES,
     description="Raw ingest and de-identification of a delivery, with their checks.",
 )
 
 REFINE = dg.define_asset_job(
     "refine",
     selection=dg.AssetSelection.groups(Stage.HARMONISATION, Stage.QUALITY_CHECKS),
-    partitions_def=DELIVERIES,
     description="Harmonisation and quality checks of a delivery, with their checks.",
 )
 
 
-def candidate_job(contracts: Contracts) -> dg.UnresolvedAssetJobDefinition:
-    """Rebuild a collection's candidate."""
-    return dg.define_asset_job(
-        "candidate",
-        selection=dg.AssetSelection.assets(CANDIDATE),
-        partitions_def=collections(contracts),
-        description="Build the next version of a collection's dataset, for a steward to look at and sign.",
-    )
+CANDIDATES = dg.define_asset_job(
+    "candidate",
+    selection=dg.AssetSelection.assets(CANDIDATE),
+    description="Build the next version of a collection's dataset, for a steward to look at and sign.",
+)
 
-
-def release_job(contracts: Contracts) -> dg.UnresolvedAssetJobDefinition:
-    """Publish a candidate."""
-    return dg.define_asset_job(
-        "release",
-        selection=dg.AssetSelection.assets(RELEASE),
-        partitions_def=collections(contracts),
-        description="Publish a collection's candidate. Needs a steward's name and the decision's number.",
-    )
-
+RELEASES = dg.define_asset_job(
+    "release",
+    selection=dg.AssetSelection.assets(RELEASE),
+    description="Publish a collection's candidate. Needs a steward's name and the decision's number.",
+)
 
 WAREHOUSE = dg.define_asset_job(
     "warehouse",

@@ -31,7 +31,7 @@ def build_defs(settings: RefinementSettings) -> dg.Definitions:
             checks.contract_checks(contracts, stage=Stage.HARMONISATION, tables=TABLES),
             checks.contract_checks(contracts, stage=Stage.QUALITY_CHECKS, tables=["quality"]),
         ],
-        jobs=[jobs.REFINE, jobs.candidate_job(contracts), jobs.release_job(contracts), jobs.WAREHOUSE],
+        jobs=[jobs.REFINE, jobs.CANDIDATES, jobs.RELEASES, jobs.WAREHOUSE],
         sensors=[REFINEMENT_AUTOMATION],
         resources={"zones": RefinementZones.of(settings)},
         executor=dg.in_process_executor,  # see intake

@@ -20,6 +20,7 @@ from pydicom.data import get_testdata_file
 
 from aida_pipelines.errors import UsageError
 from aida_pipelines.ingest.sources import folder as folder_source
+from aida_pipelines_tests.permissions import let_others_in
 
 CT = Path(get_testdata_file("CT_small.dcm"))
 
@@ -132,8 +133,7 @@ try:
 except UsageError as error:
     sys.exit(str(error))
 """
-    for parent in folder.parents[:3]:
-        parent.chmod(0o755)
+    let_others_in(folder)
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "'closed" in said.stderr
     assert "permission denied" in said.stderr

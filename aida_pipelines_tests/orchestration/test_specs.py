@@ -15,8 +15,18 @@ def definitions(request, tmp_path_factory):
     return refinement.build_defs(refinement_settings({"AIDA_HOME": home}))
 
 
-def test_assets_checks_jobs_and_sensors(definitions, snapshot):
-    specs = sorted(definitions.resolve_all_asset_specs(), key=lambda spec: spec.key)
+@pytest.fixture(scope="module")
+def specs(definitions):
+    """The location's own assets; of the other location's Dagster makes stubs, to draw the edges."""
+    own = [
+        s
+        for s in definitions.resolve_all_asset_specs()
+        if not s.metadata.get("dagster/auto_created_stub_asset")
+    ]
+    return sorted(own, key=lambda spec: spec.key)
+
+
+def test_assets_checks_jobs_and_sensors(definitions, specs, snapshot):
     described = {
         "assets": {
             spec.key.to_user_string(): {
@@ -39,8 +49,8 @@ def test_assets_checks_jobs_and_sensors(definitions, snapshot):
     assert described == snapshot
 
 
-def test_every_asset_tells_a_steward_what_it_is(definitions):
-    for spec in definitions.resolve_all_asset_specs():
+def test_every_asset_tells_a_steward_what_it_is(specs):
+    for spec in specs:
         assert spec.description, spec.key
         assert spec.group_name
         assert spec.kinds
@@ -48,8 +58,8 @@ def test_every_asset_tells_a_steward_what_it_is(definitions):
         assert spec.code_version
 
 
-def test_tables_show_their_columns(definitions):
-    for spec in definitions.resolve_all_asset_specs():
+def test_tables_show_their_columns(specs):
+    for spec in specs:
         if "contract" in spec.metadata:
             schema = spec.metadata["dagster/column_schema"]
             assert isinstance(schema, dg.TableSchema)

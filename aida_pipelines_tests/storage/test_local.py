@@ -17,6 +17,7 @@ from aida_pipelines.errors import NotFoundError, StorageError
 from aida_pipelines.storage.local import LocalStore
 from aida_pipelines.storage.objects import put_object
 from aida_pipelines.storage.store import open_store
+from aida_pipelines_tests.permissions import let_others_in
 
 
 @pytest.fixture
@@ -164,11 +165,10 @@ def test_put_file_where_the_kernel_cannot_copy(store, tmp_path, monkeypatch, una
 # --- full, forbidden ----------------------------------------------------------------------------------------------
 
 FILL = """
-    Path(sys.argv[2]).write_bytes(b"x" * 3_000_000) if len(sys.argv) > 2 else None
     calls = {
         "put": lambda: store.put("a/b", b"x" * 3_000_000),
         "create": lambda: store.create("a/b", iter([b"x" * 1_000_000] * 3)),
-        "file": lambda: store.put_file("a/b", Path(sys.executable).resolve()),
+        "file": lambda: store.put_file("a/b", Path(sys.argv[2])),
     }
     for name, call in calls.items():
         try:
@@ -179,21 +179,29 @@ FILL = """
 """
 
 
-def test_a_file_over_the_limit_is_said_to_find_no_space(store):
+@pytest.fixture
+def large(tmp_path) -> str:
+    """A file that is larger than what the tests below leave room for."""
+    path = tmp_path / "large"
+    path.write_bytes(b"x" * 3_000_000)
+    return str(path)
+
+
+def test_a_file_over_the_limit_is_said_to_find_no_space(store, large):
     """RLIMIT_FSIZE answers EFBIG, as a quota does."""
     limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
-    output, _ = python(limited + textwrap.dedent(FILL), str(store.root)).communicate()
+    output, _ = python(limited + textwrap.dedent(FILL), str(store.root), large).communicate()
     assert output.splitlines() == [f"StorageError No space left in {store.url}."] * 3 + ["[] []"]
 
 
-def test_a_full_disk_is_said_to_be_full(tmp_path):
+def test_a_full_disk_is_said_to_be_full(tmp_path, large):
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
                f'mount -t tmpfs -o size=2m none "{disk}" && exec "$@"', "sh")  # fmt: skip
     if subprocess.run([*mounted, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this machine lets nobody mount a file system of their own")
-    output, _ = python(textwrap.dedent(FILL), str(disk / "zone"), wrapped_in=mounted).communicate()
+    output, _ = python(textwrap.dedent(FILL), str(disk / "zone"), large, wrapped_in=mounted).communicate()
     assert output.splitlines() == [
         *[f"StorageError No space left in {(disk / 'zone').as_uri()}."] * 3,
         "[] []",
@@ -209,6 +217,11 @@ def test_what_may_not_be_read_or_written_is_said(tmp_path):
     (zone / "a").chmod(0o555)
     (zone / ".tmp").chmod(0o555)
     program = """
+        import os
+        if os.geteuid() == 0:  # root may do everything, so it becomes the user `nobody`, once Python is up
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
         assert store.get("a/open") == b"x"
         for call in (lambda: store.get("a/shut"), lambda: store.put("a/new", b"x"), lambda: store.delete("a/open")):
             try:
@@ -216,16 +229,11 @@ def test_what_may_not_be_read_or_written_is_said(tmp_path):
             except AidaError as error:
                 print(type(error).__name__)
     """
-    # Root may do everything: such a test runs as the user `nobody` then.
-    user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-    if user:
-        for folder in [zone, *zone.parents][:3]:
-            folder.chmod(folder.stat().st_mode | 0o555)
-    process = python(textwrap.dedent(program), str(zone), **user)
+    let_others_in(zone)
+    process = python(program, str(zone))
     output, _ = process.communicate()
     (zone / "a").chmod(0o755)
-    if process.returncode != 0 and user:
-        pytest.skip("the user `nobody` can't run this Python")
+    assert process.returncode == 0
     assert output.split() == ["StorageError"] * 3
 
 

@@ -16,10 +16,13 @@ from aida_pipelines.orchestration.resources import IntakeZones
 from aida_pipelines.orchestration.specs import clinical_tables, table_key, table_spec
 from aida_pipelines.stages import Stage
 
+TABLES = ("instances", "rejections", "deid_actions")
+"""What every delivery gets; clinical tables come with some."""
+
 
 def deidentification(contracts: Contracts) -> dg.AssetsDefinition:
     """The assets of this stage."""
-    tables = ["instances", "rejections", "deid_actions", *clinical_tables(contracts)]
+    tables = [*TABLES, *clinical_tables(contracts)]
     keys = {table: table_key(contracts, table) for table in tables}
     specs = [
         table_spec(
