@@ -35,6 +35,7 @@ from pydicom.valuerep import PersonName
 
 from aida_pipelines.contracts.profile import DeidProfile, Option
 from aida_pipelines.deid.engine import Deidentified
+from aida_pipelines.deid.verification.days import all_days
 from aida_pipelines.dicom.parse import ParsedFile
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine
@@ -228,7 +229,7 @@ class Verifier:
             yield "id"
         if any(phrase in squeezed for phrase in known.phrases):
             yield "address"
-        if any(spelling in text for birth in known.birth_dates for spelling in _date_spellings(birth)):
+        if known.birth_dates & all_days(folded):
             yield "birth-date"
         if not self._uids_kept and known.uids.intersection(_UID.findall(text)):
             yield "uid"
@@ -295,9 +296,3 @@ def _folded(text: str) -> str:
 
 def _squeezed(text: str) -> str:
     return re.sub(r"[\W_]+", "", _folded(text))
-
-
-def _date_spellings(day: str) -> tuple[str, ...]:
-    year, month, date = day[:4], day[4:6], day[6:]
-    orders = ((year, month, date), (date, month, year), (month, date, year))
-    return tuple(sign.join(order) for order in orders for sign in ("", "-", "/", ".", " "))
