@@ -61,6 +61,18 @@ MISSES = [
 ]
 
 
+@pytest.mark.parametrize(("raw", "spelt"), [("Åkerström", "Aakerstroem"), ("Åkerström", "AKERSTROM"),
+    ("Soederberg", "Söderberg"), ("Eva", "Evas"), ("Östen", "Oesten")])  # fmt: skip
+def test_a_name_is_caught_however_its_letters_are_written(
+    deidentifier, verifier, research, instance, raw, spelt
+):
+    utf8 = {0x00080005: ("CS", b"ISO_IR 192"), 0x00100010: ("PN", raw.encode())}
+    result = deidentifier(research).deidentify(instance(IDENTITY | utf8))
+    one = verifier(research)
+    spoilt = planted(result, 0x52009999, "LT", spelt.encode())
+    assert "name" in {finding.kind for finding in one.findings(spoilt.header, one.identifiers(result.source))}
+
+
 @pytest.mark.parametrize(("vr", "value", "kind"), MISSES)
 @pytest.mark.parametrize("depth", ["top", "nested"])
 def test_a_planted_miss_is_caught(verifier, research, clean, vr, value, kind, depth):
