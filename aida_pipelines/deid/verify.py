@@ -21,7 +21,6 @@ compared
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -35,6 +34,8 @@ from pydicom.valuerep import PersonName
 
 from aida_pipelines.contracts.profile import DeidProfile, Option
 from aida_pipelines.deid.engine import Deidentified
+from aida_pipelines.deid.verification.days import all_days
+from aida_pipelines.deid.verification.readings import digraphed, folded
 from aida_pipelines.dicom.parse import ParsedFile
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine
@@ -181,8 +182,9 @@ class Verifier:
     def _collect(self, known: Identifiers, path: str, keyword: str, vr: str, values: list[str]) -> None:
         for value in values:
             if vr == "PN":
-                words = re.findall(r"[^\W\d_]{3,}", _folded(value))
-                known.names.update(word for word in words if word not in self._ordinary)
+                for spelling in (folded(value), digraphed(value)):
+                    words = re.findall(r"[^\W\d_]{3,}", spelling)
+                    known.names.update(word for word in words if word not in self._ordinary)
             elif vr == "UI":
                 if not value.startswith(_PUBLIC_ROOTS) and len(value) > 4:
                     known.uids.add(value)
@@ -218,17 +220,18 @@ class Verifier:
     def _in_text(self, text: str, known: Identifiers) -> Iterator[str]:
         if not text.strip():
             return
-        folded = _folded(text)
-        words = set(re.findall(r"[^\W_]+", folded))
+        spelt = f"{folded(text)}\n{digraphed(text)}"
+        words = set(re.findall(r"[^\W_]+", spelt))
+        words.update([word[:-1] for word in words if word.endswith("s")])  # the genitive
         squeezed = _squeezed(text)
-        if any(name in (words if len(name) < 5 else folded) for name in known.names):
+        if any(name in (words if len(name) < 5 else spelt) for name in known.names):
             yield "name"
         whole = {_squeezed(part) for part in re.split(r"[\s,;:()^\\]+", text)}
         if any(identifier in (whole if len(identifier) < 6 else squeezed) for identifier in known.ids):
             yield "id"
         if any(phrase in squeezed for phrase in known.phrases):
             yield "address"
-        if any(spelling in text for birth in known.birth_dates for spelling in _date_spellings(birth)):
+        if known.birth_dates & all_days(spelt):
             yield "birth-date"
         if not self._uids_kept and known.uids.intersection(_UID.findall(text)):
             yield "uid"
@@ -287,17 +290,5 @@ def _texts(value: object) -> list[str]:
     return [str(value)]
 
 
-def _folded(text: str) -> str:
-    """Lower case, without accents: ``Åsa`` and ``ASA`` are one."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
-
-
 def _squeezed(text: str) -> str:
-    return re.sub(r"[\W_]+", "", _folded(text))
-
-
-def _date_spellings(day: str) -> tuple[str, ...]:
-    year, month, date = day[:4], day[4:6], day[6:]
-    orders = ((year, month, date), (date, month, year), (month, date, year))
-    return tuple(sign.join(order) for order in orders for sign in ("", "-", "/", ".", " "))
+    return re.sub(r"[\W_]+", "", folded(text))

@@ -44,6 +44,12 @@ MISSES = [
     ("LT", b"born 1912-12-12", "birth-date"),
     ("LT", b"born 12/12/1912", "birth-date"),
     ("LT", b"born 12.12.1912", "birth-date"),
+    ("LT", b"born 12 december 1912", "birth-date"),
+    ("LT", b"born Dec 12, 1912", "birth-date"),
+    ("LT", b"born 12-Dec-12", "birth-date"),
+    ("LT", b"born 12/12/12", "birth-date"),
+    ("LT", b"born 1912-W50-4", "birth-date"),
+    ("LT", b"born 1912-347", "birth-date"),
     ("LT", b"Ekstigen 47, Ume\xe5", "address"),
     ("LT", b"see 1.2.752.1.1.9", "uid"),
     ("UI", b"1.2.752.1.1.9", "uid"),
@@ -53,6 +59,18 @@ MISSES = [
     ("UN", b"\1\219121212-1212\0", "id"),
     ("OB", b"\xff1.2.752.1.1.9\xff", "uid"),
 ]
+
+
+@pytest.mark.parametrize(("raw", "spelt"), [("Åkerström", "Aakerstroem"), ("Åkerström", "AKERSTROM"),
+    ("Soederberg", "Söderberg"), ("Eva", "Evas"), ("Östen", "Oesten")])  # fmt: skip
+def test_a_name_is_caught_however_its_letters_are_written(
+    deidentifier, verifier, research, instance, raw, spelt
+):
+    utf8 = {0x00080005: ("CS", b"ISO_IR 192"), 0x00100010: ("PN", raw.encode())}
+    result = deidentifier(research).deidentify(instance(IDENTITY | utf8))
+    one = verifier(research)
+    spoilt = planted(result, 0x52009999, "LT", spelt.encode())
+    assert "name" in {finding.kind for finding in one.findings(spoilt.header, one.identifiers(result.source))}
 
 
 @pytest.mark.parametrize(("vr", "value", "kind"), MISSES)
