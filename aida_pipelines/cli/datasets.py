@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aida_pipelines.cli.output import FAILED, JsonFlag, emit_json, emit_table, remarks
 from aida_pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from aida_pipelines.client.pull import Format
 
 Name = Annotated[str, typer.Argument(help="NAME or NAME@VERSION; without a version the newest.")]
 
@@ -30,8 +33,8 @@ class PullFormat(StrEnum):
     NNUNET = "nnunet"
 
 
-NOT_YET = (PullFormat.MONAI, PullFormat.NNUNET)
-"""Formats of the public interface that are not built yet."""
+_BUILT: dict[PullFormat, Format] = {PullFormat.DICOM: "dicom", PullFormat.NIFTI: "nifti"}
+"""The other formats of the public interface are not built yet."""
 
 
 def register(app: typer.Typer) -> None:
@@ -128,12 +131,12 @@ def pull(
     from aida_pipelines.cli.zones import curated_zone
     from aida_pipelines.client.dataset import load
 
-    if form in NOT_YET:
+    if form not in _BUILT:
         raise UsageError(
             f"`aida pull --format {form.value}` is not built yet in this version. Nothing was done.",
             way_out="Use --format dicom or nifti.",
         )
-    pulled = load(name, store=curated_zone()).pull(dest, format=form.value, where=where)
+    pulled = load(name, store=curated_zone()).pull(dest, format=_BUILT[form], where=where)
     if as_json:
         emit_json(pulled.model_dump(mode="json"))
     else:

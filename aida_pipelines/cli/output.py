@@ -22,6 +22,10 @@ remarks = Console(stderr=True, highlight=False, soft_wrap=True)
 """For people, whatever standard output is used for. Not wrapped: a path that is cut in two can't be copied."""
 
 
+_WHOLE_LINES = 10_000
+"""Columns where no terminal sets a limit: a hash that is cut in two can't be searched for."""
+
+
 def emit_json(value: object) -> None:
     """Print the one document of a ``--json`` call, by RFC 8259: what is not a number (NaN, infinity) is null."""
     document = json.dumps(_plain(value), ensure_ascii=False, indent=2, default=str, allow_nan=False)
@@ -44,7 +48,12 @@ def _plain(value: object) -> object:
 
 def emit_table(rows: Sequence[Mapping[str, object]], *, title: str = "", empty: str = "Nothing yet.") -> None:
     """Print rows of facts as a table; ``empty`` if there are none."""
-    console = Console(highlight=False, markup=False)  # values are data: [b] in one is no markup
+    console = Console(
+        highlight=False,
+        markup=False,  # values are data: [b] and :b: in one are no markup
+        emoji=False,
+        width=None if sys.stdout.isatty() else _WHOLE_LINES,
+    )
     if not rows:
         console.print(empty)
         return

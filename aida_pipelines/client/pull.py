@@ -117,8 +117,8 @@ def pull(
                 way_out="Loosen --where, or take another format.",
             )
         with _folder(dest):
-            with _atomic(dest / "release.json") as file:
-                file.write(store.get(release_key(release.name, release.version)))
+            with _atomic(dest / "release.json") as writer:
+                writer.write(store.get(release_key(release.name, release.version)))
             fetched = size = 0
             files = track(
                 _files(db, dest, format), label=f"Pull {release.name}@{release.version}", total=total
