@@ -90,12 +90,12 @@ def acquisition_class(rows: Sequence[Row]) -> Meaning:
         return Meaning("annotation", "modality")
     if kinds & {"LOCALIZER", "SCOUT", "TOPOGRAM"}:
         return Meaning("localiser", "image-type")
-    if (
-        modality == "OT"
-        or _is_secondary_capture(rows)
-        or kinds & {"SCREEN SAVE", "SCREEN_SAVE", "SCREENSAVE"}
-    ):
+    if modality == "OT":
+        return Meaning("secondary-capture", "modality")
+    if _is_secondary_capture(rows):
         return Meaning("secondary-capture", "sop-class")
+    if kinds & {"SCREEN SAVE", "SCREEN_SAVE", "SCREENSAVE"}:
+        return Meaning("secondary-capture", "image-type")
     if "DERIVED" in kinds:
         return Meaning("derived", "image-type")
     return Meaning("original", "image-type") if "ORIGINAL" in kinds else UNKNOWN
