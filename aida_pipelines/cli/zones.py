@@ -18,11 +18,13 @@ from aida_pipelines.storage.store import ObjectStore, open_store
 
 
 def prepare_home() -> Path:
-    """Make ``AIDA_HOME`` and the raw zone's folder, readable by their owner only."""
+    """Make ``AIDA_HOME``, readable by its owner only.
+
+    Not the raw zone's folder: its first delivery makes that, and a machine without one is not on the intake side.
+    """
     home = aida_home()
-    for folder in (home, home / "raw"):
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(stat.S_IRWXU)
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(stat.S_IRWXU)
     return home
 
 

@@ -21,6 +21,10 @@ import psutil
 from aida_pipelines.settings import shipped_file
 
 _PROCESS_TAG, _HOST_TAG = "aida/process", "aida/host"
+_PARTITION_TAG = (
+    "dagster/partition"  # Dagster keeps the constant private; the tag is part of what its UI shows
+)
+_INSTANCES = dg.AssetKey(["refined", "instances"])
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:
@@ -58,6 +62,29 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> int:
         instance.report_run_failed(run, "The process that executed this run is gone.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return len(dead)
+
+
+def unsound_deliveries(instance: dg.DagsterInstance) -> set[str]:
+    """Deliveries whose newest intake run did not succeed.
+
+    A blocking check did not pass, or the run was killed before its checks: receipts don't tell, they say only that
+    something was written. Where intake runs elsewhere there are no such runs here.
+    """
+    ended_badly = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+    suspects = {run.tags[_PARTITION_TAG] for run in instance.get_runs(ended_badly) if _is_intake(run)}
+    return {delivery for delivery in suspects if not _newest_intake_succeeded(instance, delivery)}
+
+
+def _newest_intake_succeeded(instance: dg.DagsterInstance, delivery: str) -> bool:
+    runs = instance.get_runs(dg.RunsFilter(tags={_PARTITION_TAG: delivery}))  # newest first
+    newest = next(run for run in runs if _is_intake(run))
+    return newest.status is dg.DagsterRunStatus.SUCCESS
+
+
+def _is_intake(run: dg.DagsterRun) -> bool:
+    return _PARTITION_TAG in run.tags and (
+        run.job_name == "intake" or _INSTANCES in (run.asset_selection or ())
+    )
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from aida_pipelines.errors import AidaError
-from aida_pipelines.orchestration.instance import burying, open_instance, own_tags
+from aida_pipelines.orchestration.instance import burying, open_instance, own_tags, unsound_deliveries
 from aida_pipelines.orchestration.partitions import DELIVERIES
 from aida_pipelines.settings import dagster_home, intake_settings, refinement_settings
 from aida_pipelines.stages import Stage
@@ -144,8 +144,9 @@ def run_intake(request: Request, instance: dg.DagsterInstance) -> list[RunOutcom
     zones = IntakeZones.of(settings)
     raw, refined = zones.raw(), zones.refined()
     raw.sweep(), refined.sweep()
-    found = outstanding(raw, refined, zones.contracts(), settings.key_file)
-    deliveries = _wanted((item.delivery for item in found), request)
+    found = {item.delivery for item in outstanding(raw, refined, zones.contracts(), settings.key_file)}
+    # What was written before but did not pass its checks is checked again: cheap, for nothing is written twice.
+    deliveries = _wanted(sorted(found | unsound_deliveries(instance)), request)
     if not deliveries:
         return []
     runner = Runner(build_defs(settings), instance)
@@ -182,7 +183,9 @@ def _refine(request: Request, runner: Runner, zones: RefinementZones) -> None:
     refined, contracts = zones.refined(), zones.contracts()
     stages = _groups([Stage.HARMONISATION, Stage.QUALITY_CHECKS], request.until)
     if stages:
-        deliveries = _wanted((item.delivery for item in outstanding(refined, contracts)), request)
+        unsound = unsound_deliveries(runner.instance)
+        found = (item.delivery for item in outstanding(refined, contracts) if item.delivery not in unsound)
+        deliveries = _wanted(found, request)
         runner.instance.add_dynamic_partitions(str(DELIVERIES.name), deliveries)
         for delivery in deliveries:
             runner.run("refine", delivery, groups=stages)
