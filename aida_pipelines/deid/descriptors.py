@@ -14,6 +14,9 @@ from aida_pipelines.contracts.vocabulary import normalise
 MAX_DIGITS = 8
 """A description whose numbers together have more digits than this loses all of them: they may spell an id."""
 
+_DATE_LIKE = re.compile(r"(?<!\d)\d{1,4}([-/.])\d{1,3}(\1\d{1,4})+(?!\d)")
+"""Three or more numbers with one sign between them: a date, a computer's address, a version."""
+
 _WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)?[^\W_]*")
 _NUMBER = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,3})?)([^\W\d_]*)")
 _LETTERS_THEN_NUMBER = re.compile(r"([^\W\d_]+)([0-9]{1,4}(?:[.,][0-9]{1,2})?)([^\W\d_]*)")
@@ -35,6 +38,7 @@ class DescriptorCleaner:
 
         ``"T1 ax +Gd Anna Svensson"`` becomes ``"T1 ax +Gd"``.
         """
+        text = _DATE_LIKE.sub("?", text)
         kept = [match for match in _WORD.finditer(text) if self._allowed(match.group())]
         numeric = [match for match in kept if _NUMBER.fullmatch(match.group())]
         if sum(char.isdigit() for match in numeric for char in match.group()) > MAX_DIGITS:

@@ -23,8 +23,10 @@ from aida_pipelines.deid.dates import shift_value
 from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
+from aida_pipelines.deid.values import is_as_declared
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
-from aida_pipelines.dicom.parse import Element, Encoding, ParsedFile, Source, parse_file, vr_of
+from aida_pipelines.dicom.frames import Blank, foreign_bytes
+from aida_pipelines.dicom.parse import EXPLICIT, Element, Encoding, ParsedFile, Source, parse_file, vr_of
 from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, numbers, strings
 from aida_pipelines.errors import InstanceOutcome, Quarantine
 
@@ -75,7 +77,9 @@ _REGISTERED_UID = re.compile(
     r"|2\.16\.840\.1\.113883\.6\.\d{1,3}"  # code systems registered with HL7 (PS3.16 chapter 8)
 )
 
-_NUMERIC_CHARACTERS = frozenset(b"0123456789+-.eE\\ \0")
+
+_NO_CODE = re.compile(r"\d[/.:,-]\d|\d.*[a-z]|[a-z].*\d")
+"""Dates and the like in a code string, whose characters are capitals, digits, blank and underscore (PS3.5 6.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Deidentified:
     Attributes:
         header: Preamble, file meta information and data set up to the pixel data.
         pixels: The pixel data element as it is in the source (a view), empty if there is none.
+        blanks: The parts of it that hold something else than the image; they are passed on as zeros.
         source: The source as parsed; ``verify`` takes the original identifiers from it.
         subject: The subject's pseudonym.
         changes: What was done, one entry an attribute that did not stay as it was.
@@ -104,11 +109,17 @@ class Deidentified:
     source: ParsedFile
     subject: str
     changes: tuple[Change, ...]
+    blanks: tuple[Blank, ...] = ()
 
     @property
-    def parts(self) -> tuple[bytes, memoryview]:
+    def parts(self) -> tuple[bytes | memoryview, ...]:
         """What to write, in order."""
-        return self.header, self.pixels
+        parts: list[bytes | memoryview] = [self.header]
+        position = 0
+        for start, stop in self.blanks:
+            parts += (self.pixels[position:start], bytes(stop - start))
+            position = stop
+        return (*parts, self.pixels[position:])
 
 
 class Deidentifier:
@@ -152,7 +163,7 @@ class Deidentifier:
     def _deidentify(self, parsed: ParsedFile, reviewed: bool) -> Deidentified:
         top = _Top(parsed)
         self._admit(top, reviewed)
-        _check_pixels(parsed, top)
+        blanks = _checked_pixels(parsed, top)
         if not top.text(_STUDY) or not top.text(_SERIES):
             raise Quarantine("no-series")
         subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), top.text(_STUDY))
@@ -173,6 +184,7 @@ class Deidentifier:
             source=parsed,
             subject=subject,
             changes=tuple(rewriter.changes),
+            blanks=blanks,
         )
 
     def subject_of(self, patient_id: str, issuer: str, study_instance_uid: str) -> str:
@@ -267,23 +279,31 @@ class _Top:
         return int(found[0]) if found else default
 
 
-def _check_pixels(parsed: ParsedFile, top: _Top) -> None:
-    """Compare the pixel data's length with what the image pixel module declares (PS3.3 C.7.6.3)."""
+def _checked_pixels(parsed: ParsedFile, top: _Top) -> tuple[Blank, ...]:
+    """Compare the pixel data with what the image pixel module declares (PS3.3 C.7.6.3).
+
+    Returns:
+        What in the pixel data is no image, relative to their start.
+    """
     rows, columns, frames = top.number(_ROWS, 0), top.number(_COLUMNS, 0), max(top.number(_FRAMES, 1), 1)
-    if not rows or not columns:
-        return
     span = parsed.pixels
     if span is None:
-        raise Quarantine("pixel-data-truncated")
-    if span.fragments is not None:
-        video = parsed.transfer_syntax.startswith(_VIDEO_SYNTAXES)
-        if span.fragments < (1 if video else frames):
+        if rows and columns:
             raise Quarantine("pixel-data-truncated")
-        return
+        return ()
     # In YBR_FULL_422 and YBR_PARTIAL_422 two pixels share their chrominance (C.7.6.3.1.2).
     samples = 2 if top.text(_PHOTOMETRIC).endswith("_422") else top.number(_SAMPLES, 1)
-    if span.stop - span.value < ceil(rows * columns * frames * samples * top.number(_BITS, 8) / 8):
-        raise Quarantine("pixel-data-truncated")
+    native = ceil(rows * columns * frames * samples * top.number(_BITS, 8) / 8)
+    if rows and columns:
+        if span.fragments is None and span.stop - span.value < native:
+            raise Quarantine("pixel-data-truncated")
+        video = parsed.transfer_syntax.startswith(_VIDEO_SYNTAXES)
+        if span.fragments is not None and span.fragments < (1 if video else frames):
+            raise Quarantine("pixel-data-truncated")
+    found = foreign_bytes(
+        parsed.data, span, parsed.encoding, parsed.transfer_syntax, native=native, frames=frames
+    )
+    return tuple((start - span.start, stop - span.start) for start, stop in found)
 
 
 class _Rewriter:
@@ -318,7 +338,7 @@ class _Rewriter:
             tag = element.tag
             if tag == _CHARSET and not top_level:
                 charset = charset_of(self._parsed.value(element))
-            if top_level and tag in _OFFSET_TABLES:
+            if top_level and tag in _OFFSET_TABLES and self._fits_pixels(element):
                 # Numbers that belong to the pixel data and are true as long as those are untouched.
                 written[tag] = self._copy(element, encoding)
                 continue
@@ -334,6 +354,10 @@ class _Rewriter:
     def uid(self, original: str) -> str:
         """A UID's pseudonym; UIDs of the standard are nobody's and stay."""
         return self._pseudonyms.uid(original) if original and not _of_the_standard(original) else original
+
+    def _fits_pixels(self, element: Element) -> bool:
+        size = len(self._parsed.data)
+        return all(number <= size for number in numbers(self._parsed.value(element), "OV", EXPLICIT))
 
     def _copy(self, element: Element, encoding: Encoding) -> bytes:
         return encode_element(element.tag, element.vr, self._parsed.value(element), encoding)
@@ -375,7 +399,7 @@ class _Rewriter:
         value = self._parsed.value(element)
         vr = vr_of(element.tag) if element.vr == "UN" else element.vr
         if action is Action.KEEP:
-            return self._kept(value, vr, charset)
+            return self._kept(element.tag, value, vr, charset)
         if action is Action.EMPTY or not value.strip(b"\0 "):
             return b""
         if action is Action.REMAP_UID or vr == "UI":
@@ -388,11 +412,11 @@ class _Rewriter:
             return cleaned or (_dummy(vr) if element.tag == _CODE_MEANING else b"")
         return _dummy(vr)
 
-    def _kept(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes | None:
+    def _kept(self, tag: int, value: bytes, vr: str, charset: Sequence[str]) -> bytes | None:
         """A value that stays, if it is what its VR says."""
-        if vr in ("DS", "IS"):
-            return value if _NUMERIC_CHARACTERS.issuperset(value) else None
-        if vr == "CS" and any(len(code) > 16 for code in strings(value, vr)):
+        if not is_as_declared(tag, vr, value):
+            return None
+        if vr == "CS" and any(len(code) > 16 or _NO_CODE.search(code) for code in strings(value, vr)):
             return self._cleaned(value, vr, charset)
         if vr == "AS":
             return _aggregated_age(value)
