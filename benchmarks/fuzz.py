@@ -113,7 +113,7 @@ def main() -> int:
                 outcomes["comes out"] += 1
             except Quarantine as outcome:
                 outcomes[outcome.reason] += 1
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
                 print(f"mutation {seed}/{number}: {type(error).__name__}")
                 outcomes["CRASH"] += 1
             slowest = max(slowest, time.process_time() - start)

@@ -10,6 +10,9 @@ from functools import lru_cache
 
 from pydicom._dicom_dict import DicomDictionary
 
+from aida_pipelines.dicom.parse import vr_of
+from aida_pipelines.dicom.values import TEXT_VRS
+
 _DECIMAL = re.compile(rb" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})? *")
 _INTEGER = re.compile(rb" *[+-]?\d{1,10}(\.0*)? *")
 _ZONE = re.compile(rb"[+-]\d{4} ?")
@@ -32,6 +35,8 @@ def is_as_declared(tag: int, vr: str, value: bytes) -> bool:
     """
     if vr in ("DS", "IS"):
         return _are_numbers(value, vr)
+    if vr in _SIZES and (len(value) % _SIZES[vr] or vr_of(tag) in TEXT_VRS):
+        return False  # a text that calls itself a number
     if vr in _SIZES and (number := _fixed_multiplicity(tag)) is not None:
         return len(value) in (0, number * _SIZES[vr])
     if vr in _SIZES or vr in ("OW", "OB", "OF", "OD", "OL", "OV"):

@@ -46,7 +46,20 @@ _MAX_SURPLUS = 1024
 """Bytes behind a native image that are taken for padding of some kind."""
 
 _NEEDED_BOXES = frozenset(
-    {b"jP  ", b"ftyp", b"ihdr", b"bpcc", b"colr", b"pclr", b"cmap", b"cdef", b"resc", b"resd", b"jp2c"}
+    {
+        b"jP  ",
+        b"ftyp",
+        b"rreq",
+        b"ihdr",
+        b"bpcc",
+        b"colr",
+        b"pclr",
+        b"cmap",
+        b"cdef",
+        b"resc",
+        b"resd",
+        b"jp2c",
+    }
     | {b"JXL ", b"jxlc", b"jxlp", b"jxll", b"jxli", b"jbrd"}
 )
 _SUPER_BOXES = frozenset({b"jp2h", b"res "})
@@ -212,7 +225,7 @@ def _in_j2k(data: memoryview, position: int, end: int) -> Iterator[Blank]:
             size = int.from_bytes(data[start + 2 : start + 6], "big")
             tile_end = tile_part + size if size else -1
         elif marker == 0xFF64 and not (
-            data[start : start + 2] == b"\0\1" and _ENCODERS.fullmatch(data[start + 2 : stop])
+            bytes(data[start : start + 2]) == b"\0\1" and _ENCODERS.fullmatch(data[start + 2 : stop])
         ):
             yield from _unless_zero(data, start + 2, stop)
         position = stop

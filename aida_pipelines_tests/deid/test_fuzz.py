@@ -15,6 +15,11 @@ from aida_pipelines.reasons import REASONS
 from benchmarks.fuzz import mutated, originals
 
 
+def assert_known(outcome):
+    assert outcome.reason in REASONS
+    assert outcome.reason != "deid-failed"
+
+
 @pytest.fixture(scope="module")
 def process(deidentifier, verifier, research):
     one, check = deidentifier(research), verifier(research)
@@ -25,7 +30,7 @@ def process(deidentifier, verifier, research):
             result = one.deidentify(data)
             check.verify(result)
         except Quarantine as outcome:
-            assert outcome.reason in REASONS
+            assert_known(outcome)
             return
         finally:
             assert time.process_time() - start < 5
