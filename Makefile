@@ -8,7 +8,7 @@ STAMP   := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-core test-slow test-all lint format ui docs bench fuzz lock clean
+.PHONY: help install demo test test-core test-slow test-all lint format ui docs bench bench-midi fuzz lock clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ docs: $(STAMP) ## Make the pages that are generated from contracts and code
 
 bench: $(STAMP) ## Figures that the docs quote; prints them
 	$(BIN)/python benchmarks/storage.py
+
+bench-midi: $(STAMP) ## De-identification scored in the form of the MIDI-B challenge
+	$(BIN)/python -m benchmarks.midi
 
 fuzz: $(STAMP) ## 100,000 mutated files through de-identification; fails on a crash or a hang
 	$(BIN)/python -m benchmarks.fuzz 100000

@@ -35,17 +35,22 @@ def is_as_declared(tag: int, vr: str, value: bytes) -> bool:
     """
     if vr in ("DS", "IS"):
         return _are_numbers(value, vr)
-    if vr in _SIZES and (len(value) % _SIZES[vr] or vr_of(tag) in TEXT_VRS):
-        return False  # a text that calls itself a number
-    if vr in _SIZES and (number := _fixed_multiplicity(tag)) is not None:
-        return len(value) in (0, number * _SIZES[vr])
     if vr in _SIZES or vr in ("OW", "OB", "OF", "OD", "OL", "OV"):
-        return not _TEXT.fullmatch(value)
+        return _is_binary(tag, vr, value)
     if tag == _CHARSET:
         return all(_CHARSET_TERM.fullmatch(term) for term in value.rstrip(b"\0").split(b"\\"))
     if tag == _ZONE_TAG:
         return not value.strip(b" \0") or _ZONE.fullmatch(value) is not None
     return True
+
+
+def _is_binary(tag: int, vr: str, value: bytes) -> bool:
+    size = _SIZES.get(vr, 1)
+    if len(value) % size or (vr in _SIZES and vr_of(tag) in TEXT_VRS):
+        return False  # a text that calls itself a number
+    if vr in _SIZES and (number := _fixed_multiplicity(tag)) is not None:
+        return len(value) in (0, number * size)
+    return not _TEXT.fullmatch(value)
 
 
 def _are_numbers(value: bytes, vr: str) -> bool:
