@@ -288,9 +288,8 @@ def main() -> int:
                     shown = (str(check.get("action_text")),) if given.show else ()
                     places[check["action"], check["tag"], *shown] += 1
     for name in sorted(total):
-        print(
-            f"{name:18} {total[name]:8} checks {failed[name]:6} failed {100 - 100 * failed[name] / total[name]:9.3f} %"
-        )
+        share = 100 - 100 * failed[name] / total[name]
+        print(f"{name:18} {total[name]:8} checks {failed[name]:6} failed {share:9.3f} %")
     for where, times in places.most_common(40):
         print(f"{times:8}  {'  '.join(where)}")
     return int(bool(failed["HIPAA"]) or failed["all"] > 0.0005 * total["all"])

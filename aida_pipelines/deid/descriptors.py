@@ -14,8 +14,10 @@ from aida_pipelines.contracts.vocabulary import normalise
 MAX_DIGITS = 8
 """A description whose numbers together have more digits than this loses all of them: they may spell an id."""
 
-_DATE_LIKE = re.compile(r"(?<!\d)\d{1,4}([-/.])\d{1,3}(\1\d{1,4})+(?!\d)")
-"""Three or more numbers with one sign between them: a date, a computer's address, a version."""
+_JOINED_NUMBERS = re.compile(
+    r"(?<![\d.,])(?:\d{1,4}([-/.])\d{1,3}(\1\d{1,4})+|0\d{1,3}[-/ ]+\d{2,}([ -]\d{2,})*|\d+-\d{5,})(?!\d)"
+)
+"""Three or more numbers with one sign between them: a date, a computer's address; a telephone number; an id."""
 
 _WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)?[^\W_]*")
 _NUMBER = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,3})?)([^\W\d_]*)")
@@ -38,7 +40,7 @@ class DescriptorCleaner:
 
         ``"T1 ax +Gd Anna Svensson"`` becomes ``"T1 ax +Gd"``.
         """
-        text = _DATE_LIKE.sub("?", text)
+        text = _JOINED_NUMBERS.sub("?", text)
         kept = [match for match in _WORD.finditer(text) if self._allowed(match.group())]
         numeric = [match for match in kept if _NUMBER.fullmatch(match.group())]
         if sum(char.isdigit() for match in numeric for char in match.group()) > MAX_DIGITS:
