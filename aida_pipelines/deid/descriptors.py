@@ -41,7 +41,12 @@ class DescriptorCleaner:
         ``"T1 ax +Gd Anna Svensson"`` becomes ``"T1 ax +Gd"``.
         """
         text = _JOINED_NUMBERS.sub("?", text)
-        kept = [match for match in _WORD.finditer(text) if self._allowed(match.group())]
+        kept, last_kept = [], True
+        for match in _WORD.finditer(text):
+            # A bare number behind a word that goes is part of it: house numbers, post codes, numbers of wards.
+            last_kept = self._allowed(match.group()) and (last_kept or not match.group().isdigit())
+            if last_kept:
+                kept.append(match)
         numeric = [match for match in kept if _NUMBER.fullmatch(match.group())]
         if sum(char.isdigit() for match in numeric for char in match.group()) > MAX_DIGITS:
             kept = [match for match in kept if match not in numeric]
