@@ -68,6 +68,8 @@ _FUNCTION_WORDS = frozenset(
         "with",
     }
 )
+_ANSWERS = "SELECT SOPInstanceUID, AnswerData FROM answer_data"
+_AIDA = "from aida_pipelines.cli.main import main; main()"
 _STEP = re.compile(r"<([^<>]*)>")
 
 
@@ -259,7 +261,7 @@ def main() -> int:
         if given.key is None:
             generate(src, key, patients=given.patients, slices=given.slices)
         create_key(work / "pseudonym.key")
-        command = [sys.executable, "-c", "from aida_pipelines.cli.main import main; main()", "deidentify", str(src), str(work / "out"),
+        command = [sys.executable, "-c", _AIDA, "deidentify", str(src), str(work / "out"),
                    "--profile", "research-longitudinal", "--key-file", str(work / "pseudonym.key"),
                    "--report", str(work / "report")]  # fmt: skip
         code = subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode
@@ -273,9 +275,7 @@ def main() -> int:
         total: Counter[str] = Counter()
         failed: Counter[str] = Counter()
         places: Counter[tuple[str, ...]] = Counter()
-        for instance, answers in sqlite3.connect(key).execute(
-            "SELECT SOPInstanceUID, AnswerData FROM answer_data"
-        ):
+        for instance, answers in sqlite3.connect(key).execute(_ANSWERS):
             path = files.get(uids.get(instance, ""))
             ds = pydicom.dcmread(path, stop_before_pixels=True) if path else None
             for check in json.loads(answers).values():
