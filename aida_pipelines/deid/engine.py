@@ -11,19 +11,22 @@ file.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from types import MappingProxyType
 
 from pydicom._uid_dict import UID_dictionary
+from pydicom.charset import python_encoding
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
+from aida_pipelines.deid.content import VALUES
 from aida_pipelines.deid.dates import shift_value
 from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.honest import TEMPORAL_VRS, is_honest
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
-from aida_pipelines.deid.values import is_as_declared
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
 from aida_pipelines.dicom.frames import Blank, foreign_bytes
 from aida_pipelines.dicom.parse import EXPLICIT, Element, Encoding, ParsedFile, Source, parse_file, vr_of
@@ -38,6 +41,7 @@ _SAMPLES, _PHOTOMETRIC, _FRAMES = 0x00280002, 0x00280004, 0x00280008
 _ROWS, _COLUMNS, _BITS = 0x00280010, 0x00280011, 0x00280100
 _BURNED_IN, _TEMPORAL_MODIFIED = 0x00280301, 0x00280303
 _IDENTITY_REMOVED, _METHOD, _METHOD_CODES = 0x00120062, 0x00120063, 0x00120064
+_VALUE_TYPE, _CONCEPT_NAME = 0x0040A040, 0x0040A043
 _OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003})
 
 _VIDEO_SYNTAXES = ("1.2.840.10008.1.2.4.10", "1.2.840.10008.1.2.7.")
@@ -57,6 +61,9 @@ METHOD_CODES: dict[Option | None, tuple[str, str]] = {
     Option.RETAIN_PATIENT_CHARACTERISTICS: ("113108", "Retain Patient Characteristics Option"),
     Option.RETAIN_DEVICE_IDENTITY: ("113109", "Retain Device Identity Option"),
     Option.RETAIN_UIDS: ("113110", "Retain UIDs Option"),
+    Option.RETAIN_SAFE_PRIVATE: ("113111", "Retain Safe Private Option"),
+    Option.CLEAN_STRUCTURED_CONTENT: ("113104", "Clean Structured Content Option"),
+    Option.CLEAN_GRAPHICS: ("113103", "Clean Graphics Option"),
     Option.RETAIN_INSTITUTION_IDENTITY: ("113112", "Retain Institution Identity Option"),
 }
 """De-identification Method Code Sequence: PS3.16 CID 7050, coding scheme DCM."""
@@ -76,10 +83,6 @@ _REGISTERED_UID = re.compile(
     r"|1\.2\.840\.10008\.5\.1\.4\.1\.1\.\d{1,3}(\.\d{1,2}){0,2}"  # storage SOP classes (PS3.4)
     r"|2\.16\.840\.1\.113883\.6\.\d{1,3}"  # code systems registered with HL7 (PS3.16 chapter 8)
 )
-
-
-_NO_CODE = re.compile(r"\d[/.:,-]\d|\d.*[a-z]|[a-z].*\d")
-"""Dates and the like in a code string, whose characters are capitals, digits, blank and underscore (PS3.5 6.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ class Deidentifier:
         if not top.text(_STUDY) or not top.text(_SERIES):
             raise Quarantine("no-series")
         subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), top.text(_STUDY))
-        rules = self._rules.rules_for(top.text(_MODALITY), top.text(_MANUFACTURER))
+        rules = self._rules.rules_for(top.text(_MODALITY), top.text(_MANUFACTURER), top.text(_SOP_CLASS))
         rewriter = _Rewriter(parsed, rules, self._pseudonyms, self._cleaner, subject)
         written = rewriter.data_set(parsed.elements, parsed.encoding, top.charset, top_level=True)
         written.update(self._result_attributes(parsed.encoding, subject))
@@ -331,25 +334,84 @@ class _Rewriter:
         charset: Sequence[str],
         *,
         top_level: bool = False,
+        overrides: Mapping[int, Action] = MappingProxyType({}),
     ) -> dict[int, bytes]:
         """The rewritten elements by tag; of a tag that is there twice, the last."""
         written: dict[int, bytes] = {}
+        creators = self._creators(elements)
+        if not top_level:
+            charset = self._charset_of(elements, charset)
         for element in elements:
             tag = element.tag
-            if tag == _CHARSET and not top_level:
-                charset = charset_of(self._parsed.value(element))
+            if tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF:
+                continue  # a private creator: it stays if something of its block does
             if top_level and tag in _OFFSET_TABLES and self._fits_pixels(element):
                 # Numbers that belong to the pixel data and are true as long as those are untouched.
                 written[tag] = self._copy(element, encoding)
                 continue
-            action = self._rules.action(tag, element.vr)
-            new = None if action is Action.REMOVE else self._rewritten(element, action, encoding, charset)
+            new = self._element(
+                element, creators.get(tag >> 8), overrides.get(tag), encoding, charset, top_level=top_level
+            )
             if new is None:
                 written.pop(tag, None)
                 self.changes.append(Change(tag, element.vr, Action.REMOVE))
             else:
                 written[tag] = new
+        written.update(self._creators_of(written, creators, encoding))
+        self.changes += [
+            Change(tag, "LO", Action.REMOVE)
+            for block in creators
+            if (tag := block >> 8 << 16 | block & 0xFF) not in written
+        ]
         return written
+
+    def _creators(self, elements: Sequence[Element]) -> dict[int, str]:
+        """Creator of each private block (its tags without their last byte) that has a known one."""
+        return {
+            element.tag >> 16 << 8 | element.tag & 0xFF: self._parsed.value(element)
+            .decode("latin-1")
+            .strip("\0 ")
+            for element in elements
+            if element.tag >> 16 & 1 and 0x10 <= element.tag & 0xFFFF <= 0xFF
+        }
+
+    def _creators_of(
+        self, written: dict[int, bytes], creators: dict[int, str], encoding: Encoding
+    ) -> dict[int, bytes]:
+        """The creators' elements of blocks of which something was written."""
+        blocks = {tag >> 8 for tag in written if tag >> 16 & 1}
+        places = {block: block >> 8 << 16 | block & 0xFF for block in blocks}
+        return {
+            place: encode_element(place, "LO", creators[block].encode("ascii"), encoding)
+            for block, place in places.items()
+        }
+
+    def _charset_of(self, elements: Sequence[Element], inherited: Sequence[str]) -> Sequence[str]:
+        for element in elements:
+            if element.tag == _CHARSET:
+                return charset_of(self._parsed.value(element))
+        return inherited
+
+    def _element(
+        self,
+        element: Element,
+        creator: str | None,
+        override: Action | None,
+        encoding: Encoding,
+        charset: Sequence[str],
+        *,
+        top_level: bool,
+    ) -> bytes | None:
+        """One element's new bytes, from nothing but its own bytes and what is passed; None if it goes."""
+        tag = element.tag
+        if tag >> 16 & 1:
+            if creator is None:
+                return None
+            action, vr = self._rules.private.resolve(creator, tag, element.vr)
+        else:
+            action = override or self._rules.action(tag, element.vr, top_level=top_level)
+            vr = vr_of(tag) if element.vr == "UN" else element.vr
+        return None if action is Action.REMOVE else self._rewritten(element, vr, action, encoding, charset)
 
     def uid(self, original: str) -> str:
         """A UID's pseudonym; UIDs of the standard are nobody's and stay."""
@@ -363,15 +425,17 @@ class _Rewriter:
         return encode_element(element.tag, element.vr, self._parsed.value(element), encoding)
 
     def _rewritten(
-        self, element: Element, action: Action, encoding: Encoding, charset: Sequence[str]
+        self, element: Element, vr: str, action: Action, encoding: Encoding, charset: Sequence[str]
     ) -> bytes | None:
         """The element's new bytes; None if it can't be kept after all."""
-        is_sequence = (element.vr if element.vr != "UN" else vr_of(element.tag)) == "SQ"
-        if is_sequence != (vr_of(element.tag) == "SQ"):
+        is_sequence = vr == "SQ"
+        if not element.tag >> 16 & 1 and is_sequence != (vr_of(element.tag) == "SQ"):
             return None  # a sequence that calls itself something else, or the other way round
+        if element.items is not None and not is_sequence:
+            return None
         if is_sequence:
             return self._sequence(element, action, encoding, charset)
-        new = self._value(element, action, charset)
+        new = self._value(element, vr, action, charset)
         if new is None:
             return None
         if new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 "):
@@ -391,15 +455,34 @@ class _Rewriter:
             return None if element.stop > element.start else self._copy(element, encoding)
         content = b""
         for item in element.items:
-            inner = self.data_set(item, element.encoding, charset)
+            concept = self._content_action(item)
+            if concept is Action.REMOVE:
+                self.changes.append(Change(_CONCEPT_NAME, "SQ", Action.REMOVE))
+                continue
+            overrides = dict.fromkeys(VALUES.values(), concept) if concept else {}
+            inner = self.data_set(item, element.encoding, charset, overrides=overrides)
             content += encode_item(b"".join(inner[tag] for tag in sorted(inner)), element.encoding)
         return encode_element(element.tag, written_as, content, encoding)
 
-    def _value(self, element: Element, action: Action, charset: Sequence[str]) -> bytes | None:
+    def _content_action(self, item: Sequence[Element]) -> Action | None:
+        """What table E.3.4-1 says about a content item; None if it says nothing or the item is none."""
+        found = {element.tag: element for element in item}
+        name = found.get(_CONCEPT_NAME)
+        if name is None or not name.items:
+            return None
+        code = {element.tag: element for element in name.items[0]}
+
+        def text(elements: dict[int, Element], tag: int) -> str:
+            there = elements.get(tag)
+            return self._parsed.value(there).decode("latin-1").strip("\0 ") if there else ""
+
+        value_type = text(found, _VALUE_TYPE)
+        return self._rules.content.action(text(code, 0x00080102), text(code, 0x00080100), value_type)
+
+    def _value(self, element: Element, vr: str, action: Action, charset: Sequence[str]) -> bytes | None:
         value = self._parsed.value(element)
-        vr = vr_of(element.tag) if element.vr == "UN" else element.vr
         if action is Action.KEEP:
-            return self._kept(element.tag, value, vr, charset)
+            return self._kept(value, vr, element.tag, charset)
         if action is Action.EMPTY or not value.strip(b"\0 "):
             return b""
         if action is Action.REMAP_UID or vr == "UI":
@@ -412,15 +495,17 @@ class _Rewriter:
             return cleaned or (_dummy(vr) if element.tag == _CODE_MEANING else b"")
         return _dummy(vr)
 
-    def _kept(self, tag: int, value: bytes, vr: str, charset: Sequence[str]) -> bytes | None:
+    def _kept(self, value: bytes, vr: str, tag: int, charset: Sequence[str]) -> bytes | None:
         """A value that stays, if it is what its VR says."""
-        if not is_as_declared(tag, vr, value):
-            return None
-        if vr == "CS" and any(len(code) > 16 or _NO_CODE.search(code) for code in strings(value, vr)):
-            return self._cleaned(value, vr, charset)
+        if tag == _CHARSET:
+            return _known_charsets(value)
         if vr == "AS":
             return _aggregated_age(value)
-        return value
+        if not value or is_honest(value, vr, tag):
+            return value
+        if vr == "CS":
+            return self._cleaned(value, vr, charset)
+        return b"" if vr in TEMPORAL_VRS else None
 
     def _shifted(self, value: bytes, vr: str) -> bytes:
         moved = [shift_value(text, vr, self._pseudonyms, self._subject) for text in strings(value, vr)]
@@ -440,6 +525,14 @@ class _Rewriter:
 def _of_the_standard(uid: str) -> bool:
     # These registers grow faster than the dictionary. What follows their roots is too short to identify anyone.
     return uid in UID_dictionary or _REGISTERED_UID.fullmatch(uid) is not None
+
+
+def _known_charsets(value: bytes) -> bytes:
+    """Specific Character Set with the standard's terms only: what isn't one may be anything."""
+    terms = [term.strip() for term in value.decode("latin-1").strip("\0 ").split("\\")]
+    if all(term in python_encoding for term in terms):
+        return value
+    return "\\".join(term for term in terms if term and term in python_encoding).encode("ascii")
 
 
 def _dummy(vr: str) -> bytes:
