@@ -24,7 +24,7 @@ from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
-from aida_pipelines.dicom.parse import Element, Encoding, ParsedFile, Source, parse_file, vr_of
+from aida_pipelines.dicom.parse import Element, Encoding, ParsedFile, PixelSpan, Source, parse_file, vr_of
 from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, numbers, strings
 from aida_pipelines.errors import InstanceOutcome, Quarantine
 
@@ -111,6 +111,54 @@ class Deidentified:
         return self.header, self.pixels
 
 
+@dataclass(frozen=True, slots=True)
+class PixelsNeeded:
+    """What the image pixel module declares (PS3.3 C.7.6.3).
+
+    Attributes:
+        bytes: Of native pixel data, at least; 0 where nothing is declared.
+        fragments: Of encapsulated pixel data, at least.
+    """
+
+    bytes: int
+    fragments: int
+
+    def check(self, span: PixelSpan | None) -> None:
+        """Compare what there is with what is declared.
+
+        Raises:
+            Quarantine: ``pixel-data-truncated``.
+        """
+        if not self.bytes:
+            return
+        if span is None:
+            raise Quarantine("pixel-data-truncated")
+        native = span.fragments is None
+        if (span.stop - span.value < self.bytes) if native else (span.fragments or 0) < self.fragments:
+            raise Quarantine("pixel-data-truncated")
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What holds for an instance as a whole and decides how each of its elements is rewritten.
+
+    Attributes:
+        subject: The subject's pseudonym.
+        rules: The actions.
+        charset: Python's names for the character set of the top level.
+        sop_class: The SOP class.
+        pixels: What there must be of pixel data.
+        added: Elements that say what was done, by tag.
+    """
+
+    subject: str
+    rules: Rules
+    charset: Sequence[str]
+    sop_class: str
+    pixels: PixelsNeeded
+    added: dict[int, bytes]
+
+
 class Deidentifier:
     """De-identifies instances by one profile under one key.
 
@@ -150,29 +198,61 @@ class Deidentifier:
             raise Quarantine("deid-failed") from None
 
     def _deidentify(self, parsed: ParsedFile, reviewed: bool) -> Deidentified:
-        top = _Top(parsed)
+        top = Top(parsed)
+        decided = self.decide(top, parsed.transfer_syntax, reviewed)
+        decided.pixels.check(parsed.pixels)
+        rewriter = self.rewriter(parsed, decided)
+        written = rewriter.data_set(parsed.elements, parsed.encoding, decided.charset, top_level=True)
+        return self.assembled(parsed, decided, top.instance, written, rewriter.changes)
+
+    def decide(self, top: Top, transfer_syntax: str, reviewed: bool) -> Decisions:
+        """What holds for the instance as a whole, out of nothing but what is read of ``top``.
+
+        Raises:
+            Quarantine: It isn't let through.
+        """
         self._admit(top, reviewed)
-        _check_pixels(parsed, top)
-        if not top.text(_STUDY) or not top.text(_SERIES):
+        study, series = top.text(_STUDY), top.text(_SERIES)
+        if not study or not series:
             raise Quarantine("no-series")
-        subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), top.text(_STUDY))
-        rules = self._rules.rules_for(top.text(_MODALITY), top.text(_MANUFACTURER))
-        rewriter = _Rewriter(parsed, rules, self._pseudonyms, self._cleaner, subject)
-        written = rewriter.data_set(parsed.elements, parsed.encoding, top.charset, top_level=True)
-        written.update(self._result_attributes(parsed.encoding, subject))
+        patient = top.text(_PATIENT_ID)
+        subject = self.subject_of(patient, top.text(_ISSUER), study)
+        added = self._result_attributes(top.encoding, subject)
         if reviewed:
-            written[_BURNED_IN] = encode_element(_BURNED_IN, "CS", b"NO", parsed.encoding)
-        meta = encode_file_meta(
-            top.text(_SOP_CLASS), rewriter.uid(top.text(_SOP_INSTANCE)), parsed.transfer_syntax
+            added[_BURNED_IN] = encode_element(_BURNED_IN, "CS", b"NO", top.encoding)
+        return Decisions(
+            subject=subject,
+            rules=self._rules.rules_for(top.text(_MODALITY), top.text(_MANUFACTURER)),
+            charset=top.charset,
+            sop_class=top.text(_SOP_CLASS),
+            pixels=_pixels_needed(top, transfer_syntax),
+            added=added,
         )
+
+    def rewriter(self, parsed: ParsedFile, decided: Decisions) -> _Rewriter:
+        """What rewrites the elements of ``parsed``."""
+        return _Rewriter(parsed, decided.rules, self._pseudonyms, self._cleaner, decided.subject)
+
+    def assembled(
+        self,
+        parsed: ParsedFile,
+        decided: Decisions,
+        sop_instance: str,
+        written: dict[int, bytes],
+        changes: Sequence[Change],
+    ) -> Deidentified:
+        """The result out of the rewritten elements by tag, to which the decided ones are added."""
+        written.update(decided.added)
+        new_instance = _uid_of(sop_instance, self._pseudonyms)
+        meta = encode_file_meta(decided.sop_class, new_instance, parsed.transfer_syntax)
         span = parsed.pixels
         view = memoryview(parsed.data)
         return Deidentified(
-            header=meta + b"".join(written[tag] for tag in sorted(written)),
+            header=meta + b"".join([written[tag] for tag in sorted(written)]),
             pixels=view[span.start : span.stop] if span else view[:0],
             source=parsed,
-            subject=subject,
-            changes=tuple(rewriter.changes),
+            subject=decided.subject,
+            changes=tuple(changes),
         )
 
     def subject_of(self, patient_id: str, issuer: str, study_instance_uid: str) -> str:
@@ -183,9 +263,9 @@ class Deidentifier:
             raise Quarantine("no-patient-id")
         return self._pseudonyms.subject(self._issuer, f"study:{study_instance_uid}")
 
-    def _admit(self, top: _Top, reviewed: bool) -> None:
+    def _admit(self, top: Top, reviewed: bool) -> None:
         sop_class = top.text(_SOP_CLASS)
-        if not sop_class or not top.text(_SOP_INSTANCE):
+        if not sop_class or not top.instance:
             raise Quarantine("no-sop-class")
         if sop_class not in self.profile.sop_classes:
             known = UID_dictionary.get(sop_class, ("", ""))[1] == "SOP Class"
@@ -239,16 +319,32 @@ class Deidentifier:
         }
 
 
-class _Top:
-    """Values of the data set's top level."""
+class Top:
+    """Values of the data set's top level.
+
+    Args:
+        parsed: The instance.
+
+    Attributes:
+        encoding: Of the data set.
+        read: The tags whose values were asked for, whether they are there or not.
+        instance: SOP Instance UID: every instance has its own, and nothing else depends on it.
+        charset: Python's names for the Specific Character Set.
+    """
 
     def __init__(self, parsed: ParsedFile) -> None:
         self._parsed = parsed
         self._elements = {element.tag: element for element in parsed.elements}
+        self.encoding = parsed.encoding
         charset = self._elements.get(_CHARSET)
         self.charset = charset_of(parsed.value(charset)) if charset else DEFAULT_CHARSET
+        self.read: set[int] = set()
+        self.instance = self.text(_SOP_INSTANCE)
+        self.read = {_CHARSET}
 
     def texts(self, tag: int) -> list[str]:
+        """All values of a text-like attribute."""
+        self.read.add(tag)
         element = self._elements.get(tag)
         if element is None:
             return []
@@ -256,9 +352,12 @@ class _Top:
         return strings(self._parsed.value(element), vr, self.charset)
 
     def text(self, tag: int) -> str:
+        """The first value of a text-like attribute; empty if there is none."""
         return next(iter(self.texts(tag)), "")
 
     def number(self, tag: int, default: int) -> int:
+        """The first value of a numeric attribute."""
+        self.read.add(tag)
         element = self._elements.get(tag)
         if element is None:
             return default
@@ -267,23 +366,15 @@ class _Top:
         return int(found[0]) if found else default
 
 
-def _check_pixels(parsed: ParsedFile, top: _Top) -> None:
-    """Compare the pixel data's length with what the image pixel module declares (PS3.3 C.7.6.3)."""
+def _pixels_needed(top: Top, transfer_syntax: str) -> PixelsNeeded:
     rows, columns, frames = top.number(_ROWS, 0), top.number(_COLUMNS, 0), max(top.number(_FRAMES, 1), 1)
     if not rows or not columns:
-        return
-    span = parsed.pixels
-    if span is None:
-        raise Quarantine("pixel-data-truncated")
-    if span.fragments is not None:
-        video = parsed.transfer_syntax.startswith(_VIDEO_SYNTAXES)
-        if span.fragments < (1 if video else frames):
-            raise Quarantine("pixel-data-truncated")
-        return
+        return PixelsNeeded(0, 0)
     # In YBR_FULL_422 and YBR_PARTIAL_422 two pixels share their chrominance (C.7.6.3.1.2).
     samples = 2 if top.text(_PHOTOMETRIC).endswith("_422") else top.number(_SAMPLES, 1)
-    if span.stop - span.value < ceil(rows * columns * frames * samples * top.number(_BITS, 8) / 8):
-        raise Quarantine("pixel-data-truncated")
+    size = ceil(rows * columns * frames * samples * top.number(_BITS, 8) / 8)
+    video = transfer_syntax.startswith(_VIDEO_SYNTAXES)
+    return PixelsNeeded(max(size, 1), 1 if video else frames)
 
 
 class _Rewriter:
@@ -333,7 +424,7 @@ class _Rewriter:
 
     def uid(self, original: str) -> str:
         """A UID's pseudonym; UIDs of the standard are nobody's and stay."""
-        return self._pseudonyms.uid(original) if original and not _of_the_standard(original) else original
+        return _uid_of(original, self._pseudonyms)
 
     def _copy(self, element: Element, encoding: Encoding) -> bytes:
         return encode_element(element.tag, element.vr, self._parsed.value(element), encoding)
@@ -411,6 +502,10 @@ class _Rewriter:
             return text.encode(charset[0])
         except (UnicodeError, LookupError):
             return text.encode("ascii", "replace")
+
+
+def _uid_of(original: str, pseudonyms: Pseudonyms) -> str:
+    return pseudonyms.uid(original) if original and not _of_the_standard(original) else original
 
 
 def _of_the_standard(uid: str) -> bool:
