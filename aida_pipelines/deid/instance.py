@@ -14,7 +14,8 @@ from pydicom.datadict import keyword_for_tag
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.deid.descriptors import DescriptorCleaner
-from aida_pipelines.deid.engine import Change, Deidentified, Deidentifier
+from aida_pipelines.deid.engine import Change, Deidentified
+from aida_pipelines.deid.fast import FastDeidentifier
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.deid.verify import Verifier
 from aida_pipelines.dicom.attributes import Attributes
@@ -53,7 +54,7 @@ class Processor:
 
     def __init__(self, recipe: Recipe) -> None:
         self.pseudonyms = Pseudonyms(load_key(recipe.key_file))
-        self._deidentifier = Deidentifier(
+        self._deidentifier = FastDeidentifier(
             recipe.profile, self.pseudonyms, DescriptorCleaner(recipe.tokens), issuer=recipe.issuer
         )
         self._verifier = Verifier(recipe.profile, recipe.tokens)
