@@ -145,10 +145,9 @@ class Scanner:
             tag = group << 16 | element
             if tag in PIXEL_TAGS:
                 break
+            stop = value + length
             if length == _UNDEFINED:
                 stop = Walker(data).element(position, size, encoding, 0)[1]
-            else:
-                stop = value + length
             if tag <= last or stop > size:
                 return -1, position
             tags.append(tag)
