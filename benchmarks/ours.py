@@ -53,7 +53,7 @@ class _Worker:
 
 
 def _open(dst: Path, verify: bool) -> None:
-    global _worker
+    global _worker  # noqa: PLW0603 - one for each process, made by the pool's initializer
     _worker = _Worker(dst, verify)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import mmap
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.deid.verify import Verifier
 from aida_pipelines.dicom.attributes import Attributes
 from aida_pipelines.dicom.parse import Source, parse_file
+
+CHUNK = 4 << 20
+"""Bytes of pixel data at a time."""
 
 Done = tuple[str, str, str]
 """What was done to an attribute: tag as ``(gggg,eeee)``, ``PRIVATE`` or ``UNKNOWN``; VR; action."""
@@ -68,6 +72,19 @@ class Processor:
         result = self._deidentifier.deidentify(source, pixels_reviewed=pixels_reviewed)
         self._verifier.verify(result)
         return result
+
+
+def chunks(result: Deidentified) -> Iterator[bytes | memoryview]:
+    """What to write, in order, in pieces; a mapped file's pages are let go of after each.
+
+    Whatever the size of the pixel data, no more of them than a piece is in the process's memory.
+    """
+    yield result.header
+    data = result.source.data
+    for start in range(0, len(result.pixels), CHUNK):
+        yield result.pixels[start : start + CHUNK]
+        if isinstance(data, mmap.mmap):
+            data.madvise(mmap.MADV_DONTNEED)
 
 
 def done(changes: Iterable[Change]) -> frozenset[Done]:

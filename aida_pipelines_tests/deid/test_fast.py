@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.engine import Deidentifier
 from aida_pipelines.deid.fast import FastDeidentifier
+from aida_pipelines.deid.instance import chunks
 from aida_pipelines.dicom.encode import encode_element
 from aida_pipelines.dicom.parse import EXPLICIT
 from aida_pipelines.errors import Quarantine
+from aida_pipelines.storage.objects import mapped
 
 BUNDLED = sorted((Path(pydicom.data.__file__).parent / "test_files").rglob("*.dcm"))
 
@@ -116,3 +118,33 @@ def test_the_development_data(both, research, dev_data):
     pair = both(research)
     for path in sorted(path for path in dev_data.rglob("*") if path.is_file()):
         agree(pair, path.read_bytes(), times=1)
+
+
+@pytest.mark.slow
+def test_a_file_of_4_gb_passes_through_in_little_memory(deidentifier, research, instance, tmp_path):
+    rows = columns = 0xC000
+    size = (rows // 2) * columns * 3
+    pixel_head = bytes.fromhex("e07f1000") + b"OB\0\0" + size.to_bytes(4, "little")
+    geometry = {
+        0x00280002: ("US", b"\3\0"),
+        0x00280010: ("US", (rows // 2).to_bytes(2, "little")),
+        0x00280011: ("US", columns.to_bytes(2, "little")),
+        0x00280100: ("US", b"\x08\0"),
+    }
+    head = instance(geometry) + pixel_head
+    path = tmp_path / "big.dcm"
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(len(head) + size)
+    result = deidentifier(research).deidentify(mapped(path))
+    before, most, passed = resident(), 0, 0
+    for piece in chunks(result):
+        passed += len(piece)
+        assert len(bytes(piece)) == len(piece)
+        most = max(most, resident() - before)
+    assert passed == len(result.header) + len(pixel_head) + size
+    assert most < 50 << 20
+
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -5,9 +5,20 @@ from pathlib import Path
 
 from fw_file_rs.dcm import Context
 
-REMOVED = ["PatientBirthDate", "PatientBirthName", "PatientAddress", "PatientTelephoneNumbers", "PatientComments", "OtherPatientIDs", "IssuerOfPatientID", "EthnicGroup", "InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "ReferringPhysicianName", "ReferringPhysicianTelephoneNumbers", "PerformingPhysicianName", "OperatorsName", "RequestingPhysician", "AccessionNumber", "StudyID", "StationName", "DeviceSerialNumber", "StudyDescription", "SeriesDescription", "PerformedProcedureStepID", "AcquisitionDateTime", "PerformedProcedureStepDescription", "RequestAttributesSequence", "ReferencedStudySequence", "ReferencedImageSequence", "ProcedureCodeSequence"]
-DATES = ["InstanceCreationDate", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "PerformedProcedureStepStartDate", "DateOfLastCalibration"]
-UIDS = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "IrradiationEventUID"]
+REMOVED = (
+    "PatientBirthDate PatientBirthName PatientAddress PatientTelephoneNumbers PatientComments "
+    "OtherPatientIDs IssuerOfPatientID EthnicGroup InstitutionName InstitutionAddress "
+    "InstitutionalDepartmentName ReferringPhysicianName ReferringPhysicianTelephoneNumbers "
+    "PerformingPhysicianName OperatorsName RequestingPhysician AccessionNumber StudyID "
+    "StationName DeviceSerialNumber StudyDescription SeriesDescription PerformedProcedureStepID "
+    "AcquisitionDateTime PerformedProcedureStepDescription RequestAttributesSequence "
+    "ReferencedStudySequence ReferencedImageSequence ProcedureCodeSequence"
+).split()
+DATES = (
+    "InstanceCreationDate StudyDate SeriesDate AcquisitionDate ContentDate "
+    "PerformedProcedureStepStartDate DateOfLastCalibration"
+).split()
+UIDS = ("StudyInstanceUID SeriesInstanceUID SOPInstanceUID FrameOfReferenceUID IrradiationEventUID").split()
 FIELDS = [
     *(f"    - name: {name}\n      remove: true" for name in REMOVED),
     *(f"    - name: {name}\n      increment-date: true" for name in DATES),
