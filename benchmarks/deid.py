@@ -65,15 +65,24 @@ def tools() -> list[Tool]:
     return [
         Tool(FLOOR, hashed.format("sha256sum"), note="a floor: changes nothing"),
         Tool("cp + openssl sha256", hashed.format("openssl sha256"), note="a floor: changes nothing"),
-        Tool("aida_pipelines", ours, note="input and output hashed, not verified"),
-        Tool("aida_pipelines, verified", f"{ours} --verify", note="input and output hashed, verified"),
+        Tool(
+            "aida_pipelines",
+            ours,
+            note="hashes input and output; keeps DeviceSerialNumber by its profile's option",
+        ),
+        Tool("aida_pipelines, verified", f"{ours} --verify", note="the same, verified"),
         Tool(
             "aida_pipelines, 2 processes",
             f"{ours} --workers 2",
-            note="input and output hashed, not verified",
+            note="hashes input and output; keeps DeviceSerialNumber by its profile's option",
         ),
         Tool("gdcmanon", f"sh {DRIVERS}/gdcmanon.sh {{src}} {{dst}}", program="gdcmanon", note="no hash"),
-        Tool("fw-file-rs", peer + "run_fw_file_rs.py {src} {dst}", package="fw-file-rs", note="no hash"),
+        Tool(
+            "fw-file-rs",
+            peer + "run_fw_file_rs.py {src} {dst}",
+            package="fw-file-rs",
+            note="no hash; the profile is ours",
+        ),
         Tool("dcmanon", peer + "run_dcmanon.py {src} {dst}", package="dcmanon", note="no hash"),
         Tool(
             "dicom-anonymizer",
