@@ -42,7 +42,8 @@ _ROWS, _COLUMNS, _BITS = 0x00280010, 0x00280011, 0x00280100
 _BURNED_IN, _TEMPORAL_MODIFIED = 0x00280301, 0x00280303
 _IDENTITY_REMOVED, _METHOD, _METHOD_CODES = 0x00120062, 0x00120063, 0x00120064
 _VALUE_TYPE, _CONCEPT_NAME = 0x0040A040, 0x0040A043
-_OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003})
+OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003})
+"""Extended Offset Table and what belongs to it: places in the pixel data."""
 
 _VIDEO_SYNTAXES = ("1.2.840.10008.1.2.4.10", "1.2.840.10008.1.2.7.")
 """MPEG-2, MPEG-4, HEVC (4.100 to 4.108) and SMPTE ST 2110: any number of frames in one fragment."""
@@ -125,6 +126,68 @@ class Deidentified:
         return (*parts, self.pixels[position:])
 
 
+@dataclass(frozen=True, slots=True)
+class DeclaredPixels:
+    """What the image pixel module declares (PS3.3 C.7.6.3).
+
+    Attributes:
+        is_image: Whether there must be pixel data.
+        native: Bytes that they have when not compressed.
+        frames: How many frames these are.
+    """
+
+    is_image: bool
+    native: int
+    frames: int
+
+    def blanks(self, parsed: ParsedFile) -> tuple[Blank, ...]:
+        """Compare the pixel data with what is declared.
+
+        Returns:
+            What in them is no image, relative to their start.
+
+        Raises:
+            Quarantine: ``pixel-data-truncated``, or ``frames-unreadable`` for what isn't of its transfer syntax.
+        """
+        span, syntax = parsed.pixels, parsed.transfer_syntax
+        if span is None:
+            if self.is_image:
+                raise Quarantine("pixel-data-truncated")
+            return ()
+        if self.is_image:
+            if span.fragments is None:
+                missing = span.stop - span.value < self.native
+            else:
+                missing = span.fragments < (1 if syntax.startswith(_VIDEO_SYNTAXES) else self.frames)
+            if missing:
+                raise Quarantine("pixel-data-truncated")
+        found = foreign_bytes(
+            parsed.data, span, parsed.encoding, syntax, native=self.native, frames=self.frames
+        )
+        return tuple((start - span.start, stop - span.start) for start, stop in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What holds for an instance as a whole and decides how each of its elements is rewritten.
+
+    Attributes:
+        subject: The subject's pseudonym.
+        rules: The actions.
+        charset: Python's names for the character set of the top level.
+        sop_class: The SOP class.
+        pixels: What is declared of pixel data.
+        added: Elements that say what was done, by tag.
+    """
+
+    subject: str
+    rules: Rules
+    charset: Sequence[str]
+    sop_class: str
+    pixels: DeclaredPixels
+    added: dict[int, bytes]
+
+
 class Deidentifier:
     """De-identifies instances by one profile under one key.
 
@@ -164,29 +227,62 @@ class Deidentifier:
             raise Quarantine("deid-failed") from None
 
     def _deidentify(self, parsed: ParsedFile, reviewed: bool) -> Deidentified:
-        top = _Top(parsed)
+        top = Top(parsed)
+        decided = self.decide(top, reviewed)
+        blanks = decided.pixels.blanks(parsed)
+        rewriter = self.rewriter(parsed, decided)
+        written = rewriter.data_set(parsed.elements, parsed.encoding, decided.charset, top_level=True)
+        return self.assembled(parsed, decided, top.instance, written, rewriter.changes, blanks)
+
+    def decide(self, top: Top, reviewed: bool) -> Decisions:
+        """What holds for the instance as a whole, out of nothing but what is read of ``top``.
+
+        Raises:
+            Quarantine: It isn't let through.
+        """
         self._admit(top, reviewed)
-        blanks = _checked_pixels(parsed, top)
-        if not top.text(_STUDY) or not top.text(_SERIES):
+        study, series = top.text(_STUDY), top.text(_SERIES)
+        if not study or not series:
             raise Quarantine("no-series")
-        subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), top.text(_STUDY))
-        rules = self._rules.rules_for(top.text(_MODALITY), top.text(_MANUFACTURER), top.text(_SOP_CLASS))
-        rewriter = _Rewriter(parsed, rules, self._pseudonyms, self._cleaner, subject)
-        written = rewriter.data_set(parsed.elements, parsed.encoding, top.charset, top_level=True)
-        written.update(self._result_attributes(parsed.encoding, subject))
+        sop_class = top.text(_SOP_CLASS)
+        subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), study)
+        added = self._result_attributes(top.encoding, subject)
         if reviewed:
-            written[_BURNED_IN] = encode_element(_BURNED_IN, "CS", b"NO", parsed.encoding)
-        meta = encode_file_meta(
-            top.text(_SOP_CLASS), rewriter.uid(top.text(_SOP_INSTANCE)), parsed.transfer_syntax
+            added[_BURNED_IN] = encode_element(_BURNED_IN, "CS", b"NO", top.encoding)
+        return Decisions(
+            subject=subject,
+            rules=self._rules.rules_for(top.text(_MODALITY), top.text(_MANUFACTURER), sop_class),
+            charset=top.charset,
+            sop_class=sop_class,
+            pixels=_declared_pixels(top),
+            added=added,
         )
+
+    def rewriter(self, parsed: ParsedFile, decided: Decisions) -> _Rewriter:
+        """What rewrites the elements of ``parsed``."""
+        return _Rewriter(parsed, decided.rules, self._pseudonyms, self._cleaner, decided.subject)
+
+    def assembled(
+        self,
+        parsed: ParsedFile,
+        decided: Decisions,
+        sop_instance: str,
+        written: dict[int, bytes],
+        changes: Sequence[Change],
+        blanks: tuple[Blank, ...],
+    ) -> Deidentified:
+        """The result out of the rewritten elements by tag, to which the decided ones are added."""
+        written.update(decided.added)
+        new_instance = _uid_of(sop_instance, self._pseudonyms)
+        meta = encode_file_meta(decided.sop_class, new_instance, parsed.transfer_syntax)
         span = parsed.pixels
         view = memoryview(parsed.data)
         return Deidentified(
-            header=meta + b"".join(written[tag] for tag in sorted(written)),
+            header=meta + b"".join([written[tag] for tag in sorted(written)]),
             pixels=view[span.start : span.stop] if span else view[:0],
             source=parsed,
-            subject=subject,
-            changes=tuple(rewriter.changes),
+            subject=decided.subject,
+            changes=tuple(changes),
             blanks=blanks,
         )
 
@@ -198,9 +294,9 @@ class Deidentifier:
             raise Quarantine("no-patient-id")
         return self._pseudonyms.subject(self._issuer, f"study:{study_instance_uid}")
 
-    def _admit(self, top: _Top, reviewed: bool) -> None:
+    def _admit(self, top: Top, reviewed: bool) -> None:
         sop_class = top.text(_SOP_CLASS)
-        if not sop_class or not top.text(_SOP_INSTANCE):
+        if not sop_class or not top.instance:
             raise Quarantine("no-sop-class")
         if sop_class not in self.profile.sop_classes:
             known = UID_dictionary.get(sop_class, ("", ""))[1] == "SOP Class"
@@ -254,16 +350,32 @@ class Deidentifier:
         }
 
 
-class _Top:
-    """Values of the data set's top level."""
+class Top:
+    """Values of the data set's top level.
+
+    Args:
+        parsed: The instance.
+
+    Attributes:
+        encoding: Of the data set.
+        read: The tags whose values were asked for, whether they are there or not.
+        instance: SOP Instance UID: every instance has its own, and nothing else depends on it.
+        charset: Python's names for the Specific Character Set.
+    """
 
     def __init__(self, parsed: ParsedFile) -> None:
         self._parsed = parsed
         self._elements = {element.tag: element for element in parsed.elements}
+        self.encoding = parsed.encoding
         charset = self._elements.get(_CHARSET)
         self.charset = charset_of(parsed.value(charset)) if charset else DEFAULT_CHARSET
+        self.read: set[int] = set()
+        self.instance = self.text(_SOP_INSTANCE)
+        self.read = {_CHARSET}
 
     def texts(self, tag: int) -> list[str]:
+        """All values of a text-like attribute."""
+        self.read.add(tag)
         element = self._elements.get(tag)
         if element is None:
             return []
@@ -271,9 +383,12 @@ class _Top:
         return strings(self._parsed.value(element), vr, self.charset)
 
     def text(self, tag: int) -> str:
+        """The first value of a text-like attribute; empty if there is none."""
         return next(iter(self.texts(tag)), "")
 
     def number(self, tag: int, default: int) -> int:
+        """The first value of a numeric attribute."""
+        self.read.add(tag)
         element = self._elements.get(tag)
         if element is None:
             return default
@@ -282,31 +397,12 @@ class _Top:
         return int(found[0]) if found else default
 
 
-def _checked_pixels(parsed: ParsedFile, top: _Top) -> tuple[Blank, ...]:
-    """Compare the pixel data with what the image pixel module declares (PS3.3 C.7.6.3).
-
-    Returns:
-        What in the pixel data is no image, relative to their start.
-    """
+def _declared_pixels(top: Top) -> DeclaredPixels:
     rows, columns, frames = top.number(_ROWS, 0), top.number(_COLUMNS, 0), max(top.number(_FRAMES, 1), 1)
-    span = parsed.pixels
-    if span is None:
-        if rows and columns:
-            raise Quarantine("pixel-data-truncated")
-        return ()
     # In YBR_FULL_422 and YBR_PARTIAL_422 two pixels share their chrominance (C.7.6.3.1.2).
     samples = 2 if top.text(_PHOTOMETRIC).endswith("_422") else top.number(_SAMPLES, 1)
     native = ceil(rows * columns * frames * samples * top.number(_BITS, 8) / 8)
-    if rows and columns:
-        if span.fragments is None and span.stop - span.value < native:
-            raise Quarantine("pixel-data-truncated")
-        video = parsed.transfer_syntax.startswith(_VIDEO_SYNTAXES)
-        if span.fragments is not None and span.fragments < (1 if video else frames):
-            raise Quarantine("pixel-data-truncated")
-    found = foreign_bytes(
-        parsed.data, span, parsed.encoding, parsed.transfer_syntax, native=native, frames=frames
-    )
-    return tuple((start - span.start, stop - span.start) for start, stop in found)
+    return DeclaredPixels(bool(rows and columns), native, frames)
 
 
 class _Rewriter:
@@ -345,7 +441,7 @@ class _Rewriter:
             tag = element.tag
             if tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF:
                 continue  # a private creator: it stays if something of its block does
-            if top_level and tag in _OFFSET_TABLES and self._fits_pixels(element):
+            if top_level and tag in OFFSET_TABLES and self._fits_pixels(element):
                 # Numbers that belong to the pixel data and are true as long as those are untouched.
                 written[tag] = self._copy(element, encoding)
                 continue
@@ -415,7 +511,7 @@ class _Rewriter:
 
     def uid(self, original: str) -> str:
         """A UID's pseudonym; UIDs of the standard are nobody's and stay."""
-        return self._pseudonyms.uid(original) if original and not _of_the_standard(original) else original
+        return _uid_of(original, self._pseudonyms)
 
     def _fits_pixels(self, element: Element) -> bool:
         size = len(self._parsed.data)
@@ -520,6 +616,10 @@ class _Rewriter:
             return text.encode(charset[0])
         except (UnicodeError, LookupError):
             return text.encode("ascii", "replace")
+
+
+def _uid_of(original: str, pseudonyms: Pseudonyms) -> str:
+    return pseudonyms.uid(original) if original and not _of_the_standard(original) else original
 
 
 def _of_the_standard(uid: str) -> bool:

@@ -45,6 +45,9 @@ _ENCODERS = re.compile(
 _MAX_SURPLUS = 1024
 """Bytes behind a native image that are taken for padding of some kind."""
 
+_PIECE = 1 << 20
+"""Bytes that are looked at in one go: surplus may be as long as the file."""
+
 _NEEDED_BOXES = frozenset(
     {
         b"jP  ",
@@ -88,7 +91,7 @@ def foreign_bytes(
     """
     if span.fragments is None:
         end = span.value + native + native % 2
-        if not native or end >= span.stop or not any(source[end : span.stop]):
+        if not native or end >= span.stop or _is_zero(source, end, span.stop):
             return []
         if span.stop - end > _MAX_SURPLUS:
             raise Quarantine("frames-unreadable")  # more likely pixels that the header describes wrongly
@@ -109,6 +112,11 @@ def foreign_bytes(
         return sorted(found) + blanks
     except (IndexError, ValueError):
         raise Quarantine("frames-unreadable") from None
+
+
+def _is_zero(data: Source, start: int, stop: int) -> bool:
+    pieces = ((place, min(place + _PIECE, stop)) for place in range(start, stop, _PIECE))
+    return all(bytes(data[low:high]).count(0) == high - low for low, high in pieces)
 
 
 def _unless_zero(data: Source, start: int, stop: int) -> list[Blank]:
