@@ -72,7 +72,11 @@ class HeldItem(BaseModel, frozen=True):
 
 
 def status_of_deliveries(raw: ObjectStore | None, refined: ObjectStore) -> Iterator[DeliveryStatus]:
-    """Every delivery, ordered by id."""
+    """Every delivery that either zone knows, ordered by id: one row a delivery, however many zones name it."""
+    yield from sorted(_statuses(raw, refined), key=lambda status: status.id)
+
+
+def _statuses(raw: ObjectStore | None, refined: ObjectStore) -> Iterator[DeliveryStatus]:
     seen = set()
     if raw is not None:
         from aida_pipelines.ingest.deliveries import list_deliveries

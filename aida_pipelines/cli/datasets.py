@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aida_pipelines.cli.output import FAILED, JsonFlag, emit_json, emit_table, remarks
+from aida_pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from aida_pipelines.client.pull import Format
 
 Name = Annotated[str, typer.Argument(help="NAME or NAME@VERSION; without a version the newest.")]
 
@@ -21,10 +25,16 @@ class Zone(StrEnum):
 
 
 class PullFormat(StrEnum):
-    """What `aida pull` brings; MONAI and nnU-Net come with a later version."""
+    """What `aida pull` brings."""
 
     DICOM = "dicom"
     NIFTI = "nifti"
+    MONAI = "monai"
+    NNUNET = "nnunet"
+
+
+_BUILT: dict[PullFormat, Format] = {PullFormat.DICOM: "dicom", PullFormat.NIFTI: "nifti"}
+"""The other formats of the public interface are not built yet."""
 
 
 def register(app: typer.Typer) -> None:
@@ -109,7 +119,9 @@ def verify(name: Name, as_json: JsonFlag = False) -> None:
 def pull(
     name: Name,
     dest: Annotated[Path, typer.Argument(help="Folder to pull into; run again to go on where it stopped.")],
-    form: Annotated[PullFormat, typer.Option("--format", help="What to pull.")] = PullFormat.DICOM,
+    form: Annotated[
+        PullFormat, typer.Option("--format", help="What to pull. Not built yet: monai, nnunet.")
+    ] = PullFormat.DICOM,
     where: Annotated[
         str | None, typer.Option(help="SQL condition on the series table: \"modality = 'CT'\".")
     ] = None,
@@ -119,7 +131,12 @@ def pull(
     from aida_pipelines.cli.zones import curated_zone
     from aida_pipelines.client.dataset import load
 
-    pulled = load(name, store=curated_zone()).pull(dest, format=form.value, where=where)
+    if form not in _BUILT:
+        raise UsageError(
+            f"`aida pull --format {form.value}` is not built yet in this version. Nothing was done.",
+            way_out="Use --format dicom or nifti.",
+        )
+    pulled = load(name, store=curated_zone()).pull(dest, format=_BUILT[form], where=where)
     if as_json:
         emit_json(pulled.model_dump(mode="json"))
     else:

@@ -25,7 +25,7 @@ for module in (demo, intake, operate, steward, datasets, later):
 def main() -> None:
     """Run ``aida``; exit with 0 done, 1 failed, 2 wrong use, 3 done with findings."""
     try:
-        app()
+        app(prog_name="aida")
     except AidaError as error:
         remarks.print(f"aida: {error}", markup=False)
         sys.exit(error.exit_code)

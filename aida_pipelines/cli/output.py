@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -20,22 +22,57 @@ remarks = Console(stderr=True, highlight=False, soft_wrap=True)
 """For people, whatever standard output is used for. Not wrapped: a path that is cut in two can't be copied."""
 
 
+_WHOLE_LINES = 10_000
+"""Columns where no terminal sets a limit: a hash that is cut in two can't be searched for."""
+
+
 def emit_json(value: object) -> None:
-    """Print the one document of a ``--json`` call."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+    """Print the one document of a ``--json`` call, by RFC 8259: what is not a number (NaN, infinity) is null."""
+    document = json.dumps(_plain(value), ensure_ascii=False, indent=2, default=str, allow_nan=False)
+    sys.stdout.write(document + "\n")
+
+
+def _plain(value: object) -> object:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Decimal():  # what DuckDB makes of 1.5
+            return _plain(float(value)) if value % 1 else int(value)
+        case dict():
+            return {str(key): _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case _:
+            return value
 
 
 def emit_table(rows: Sequence[Mapping[str, object]], *, title: str = "", empty: str = "Nothing yet.") -> None:
     """Print rows of facts as a table; ``empty`` if there are none."""
-    console = Console(highlight=False)
+    console = Console(
+        highlight=False,
+        markup=False,  # values are data: [b] and :b: in one are no markup
+        emoji=False,
+        width=None if sys.stdout.isatty() else _WHOLE_LINES,
+    )
     if not rows:
         console.print(empty)
         return
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
-        table.add_row(
-            *(f"{v:,}" if isinstance(v, int) else "" if v is None else str(v) for v in row.values())
-        )
+        table.add_row(*map(_cell, row.values()))
     console.print(table)
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case _:
+            return str(value)

@@ -8,12 +8,14 @@ explained as well.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import polars as pl
 from pydantic import BaseModel
 
 from aida_pipelines.client.catalogue import list_datasets, read_release
+from aida_pipelines.client.release import Release, UsedDelivery
 from aida_pipelines.errors import NotFoundError
 from aida_pipelines.stages import Stage
 from aida_pipelines.storage.receipts import Receipt, list_receipts, read_receipt
@@ -28,6 +30,18 @@ _IDS = {
     "subjects": ("subject",),
 }
 """Table → columns whose value may be asked for; the most precise table first."""
+
+
+_SINGULAR = {
+    "instances": "instance",
+    "volumes": "volume",
+    "series": "series",
+    "studies": "study",
+    "subjects": "subject",
+}
+
+Hit = tuple[str, dict[str, Any]]
+"""What kind of thing was found, and its row."""
 
 
 class Link(BaseModel, frozen=True):
@@ -69,13 +83,14 @@ def explain(item: str, *, curated: ObjectStore, refined: ObjectStore) -> Chain:
         item: A subject, study, series, instance or volume as the tables name it, or the SHA-256 of an object or of a
             delivered file.
         curated: The curated zone.
-        refined: The refined zone; may be empty.
+        refined: The refined zone; may be empty: then the chain is what the releases know of it.
 
     Raises:
         NotFoundError: No table of either zone holds it.
     """
-    found: list[tuple[str, dict[str, Any]]] = []
-    links = []
+    found: list[Hit] = []
+    links: list[Link] = []
+    used: dict[str, tuple[Release, UsedDelivery]] = {}
     for entry in list_datasets(curated):
         release = read_release(curated, entry.name, entry.version)
         keys = {name: release.table_key(table) for name, table in release.tables_by_name.items()}
@@ -83,33 +98,51 @@ def explain(item: str, *, curated: ObjectStore, refined: ObjectStore) -> Chain:
         if hits:
             says = f"released {release.released_at:%Y-%m-%d}, signed by {release.sign_off}"
             links.append(Link(step="release", id=f"{release.name}@{release.version}", says=says))
+            came_with = _deliveries(item, hits, curated, keys)
+            used |= {one.delivery: (release, one) for one in release.deliveries if one.delivery in came_with}
             found += hits
-    receipts = list(list_receipts(refined, Stage.DEIDENTIFICATION))
-    for receipt in receipts:
+    receipts = {receipt.delivery: receipt for receipt in list_receipts(refined, Stage.DEIDENTIFICATION)}
+    deliveries = set(used)
+    for delivery, receipt in receipts.items():
         keys = {table.table: table.key for each in _chain(refined, receipt) for table in each.tables}
-        found += _hits(item, refined, keys)
+        hits = list(_hits(item, refined, keys))
+        if hits:
+            deliveries.add(delivery)
+            found += hits
     if not found:
         raise NotFoundError(
             f"Nothing in the curated or the refined zone has the id {item}.",
             way_out="Ask for a subject, a UID or volume id of the tables, or the SHA-256 of a file.",
         )
-    # A row of a delivery's own table says the delivery; rows of a release's subjects and studies don't.
-    deliveries = {row["delivery"] for _, row in found if row.get("delivery")}
-    for receipt in receipts:
-        if receipt.delivery in deliveries:
-            links += _stages(refined, receipt)
+    for delivery in sorted(deliveries):
+        # The receipts themselves say more than what a release keeps of them.
+        if delivery in receipts:
+            links += _stages(refined, receipts[delivery])
+        else:
+            links += _stages_of_a_release(*used[delivery])
     links += _origin(found)
     return Chain(id=item, kind=found[0][0], links=tuple(links))
 
 
-def _hits(item: str, store: ObjectStore, keys: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _hits(item: str, store: ObjectStore, keys: dict[str, str]) -> Iterator[Hit]:
     for table, columns in _IDS.items():
         if table not in keys:
             continue
         frame = scan(store, keys[table])
         same = pl.any_horizontal(pl.col(name) == item for name in columns)
         for row in frame.filter(same).head(1).collect().to_dicts():
-            yield table.removesuffix("s") if table != "studies" else "study", row
+            yield _SINGULAR[table], row
+
+
+def _deliveries(item: str, hits: list[Hit], store: ObjectStore, keys: dict[str, str]) -> set[str]:
+    """Which deliveries a hit in a release came with: its rows of subjects and studies don't say, the instances do."""
+    of_several = {"subject": "subject", "study": "study_instance_uid"}
+    found = {row["delivery"] for _, row in hits if row.get("delivery")}
+    for kind, _ in hits:
+        if kind in of_several:
+            instances = scan(store, keys["instances"]).filter(pl.col(of_several[kind]) == item)
+            found |= set(instances.select("delivery").unique().collect()["delivery"])
+    return found
 
 
 def _chain(refined: ObjectStore, first: Receipt) -> list[Receipt]:
@@ -125,15 +158,23 @@ def _stages(refined: ObjectStore, first: Receipt) -> Iterator[Link]:
         counts = ", ".join(f"{count:,} {name}" for name, count in receipt.counts.items())
         says = f"code {receipt.code_version}; {counts}"
         yield Link(step=receipt.stage.value, id=receipt.fingerprint[:16], says=says)
-    yield Link(
-        step="delivery",
-        id=first.delivery,
-        says=f"received {first.received_on:%Y-%m-%d} from {first.site} for {first.collection}",
-    )
-    yield Link(step="site", id=first.site, says="a contract in data_contracts/sites")
+    yield from _handed_over(first.delivery, first.received_on, first.site, first.collection)
 
 
-def _origin(found: list[tuple[str, dict[str, Any]]]) -> list[Link]:
+def _stages_of_a_release(release: Release, used: UsedDelivery) -> Iterator[Link]:
+    for stage, fingerprint in reversed(used.receipts.items()):
+        says = f"code {used.code_versions.get(stage, 'unknown')}; as {release.name}@{release.version} says"
+        yield Link(step=stage, id=fingerprint[:16], says=says)
+    yield from _handed_over(used.delivery, used.received_on, used.site, release.name)
+
+
+def _handed_over(delivery: str, received_on: date, site: str, collection: str) -> Iterator[Link]:
+    says = f"received {received_on:%Y-%m-%d} from {site} for {collection}"
+    yield Link(step="delivery", id=delivery, says=says)
+    yield Link(step="site", id=site, says="a contract in data_contracts/sites")
+
+
+def _origin(found: list[Hit]) -> list[Link]:
     for kind, row in found:
         if kind == "instance" and row.get("source_sha256"):
             made = (row["code_version"], row.get("profile"), row["contract_version"])

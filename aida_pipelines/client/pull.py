@@ -25,7 +25,7 @@ from pydantic import BaseModel
 
 from aida_pipelines.client import sandbox
 from aida_pipelines.client.release import Release, release_key
-from aida_pipelines.errors import IntegrityError, StorageError, UsageError
+from aida_pipelines.errors import IntegrityError, NotFoundError, StorageError, UsageError
 from aida_pipelines.parallel import threaded_map
 from aida_pipelines.progress import track
 from aida_pipelines.storage.objects import object_key, sha256_of_file
@@ -35,7 +35,7 @@ Format = Literal["dicom", "nifti"]
 
 MANIFEST = "manifest.parquet"
 _CHUNK = 1 << 20
-_TEMPORARY = ".part-"
+_TEMPORARY = ".aida-part-"
 
 _FILES: dict[Format, str] = {
     "dicom": """
@@ -101,7 +101,8 @@ def pull(
 
     Raises:
         UsageError: ``where`` is not a condition over ``series``, the format is unknown, or nothing is selected.
-        IntegrityError: A file in the zone has other bytes than the release says; what was pulled before it stays.
+        IntegrityError: A file is missing in the zone, or has other bytes than the release says; what was pulled before
+            it stays.
         StorageError: The zone can't be read, or the folder can't be written.
     """
     if format not in get_args(Format):
@@ -116,7 +117,8 @@ def pull(
                 way_out="Loosen --where, or take another format.",
             )
         with _folder(dest):
-            (dest / "release.json").write_bytes(store.get(release_key(release.name, release.version)))
+            with _atomic(dest / "release.json") as writer:
+                writer.write(store.get(release_key(release.name, release.version)))
             fetched = size = 0
             files = track(
                 _files(db, dest, format), label=f"Pull {release.name}@{release.version}", total=total
@@ -173,17 +175,21 @@ def _fetch(store: ObjectStore, file: _File) -> tuple[_File, bool]:
     ):
         return file, False
     file.path.parent.mkdir(parents=True, exist_ok=True)
-    with store.local(file.key) as source, source.open("rb") as reader, _atomic(file.path) as writer:
-        digest = hashlib.sha256()
-        while part := reader.read(_CHUNK):
-            digest.update(part)
-            writer.write(part)
-        if digest.hexdigest() != file.sha256:
-            raise IntegrityError(
-                f"{file.key} in {store.url} has other bytes than the release says.",
-                way_out="Tell the hub: aida verify lists every file that is damaged.",
-            )
+    try:
+        with store.local(file.key) as source, source.open("rb") as reader, _atomic(file.path) as writer:
+            digest = hashlib.sha256()
+            while part := reader.read(_CHUNK):
+                digest.update(part)
+                writer.write(part)
+            if digest.hexdigest() != file.sha256:
+                raise _damaged(f"{file.key} in {store.url} has other bytes than the release says.")
+    except NotFoundError:
+        raise _damaged(f"{file.key}, which the release names, is not in {store.url}.") from None
     return file, True
+
+
+def _damaged(message: str) -> IntegrityError:
+    return IntegrityError(message, way_out="Tell the hub: aida verify lists every file that is damaged.")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import duckdb
 import polars as pl
 
-from aida_pipelines.errors import UsageError
+from aida_pipelines.errors import IntegrityError, UsageError
 from aida_pipelines.storage.scratch import scratch
 from aida_pipelines.storage.store import ObjectStore
 
@@ -34,6 +34,9 @@ def sandbox(store: ObjectStore, tables: Tables) -> Iterator[duckdb.DuckDBPyConne
     Args:
         store: The zone that the tables are in.
         tables: What a query can see.
+
+    Raises:
+        IntegrityError: A table's file is missing, or is no Parquet file.
     """
     with scratch(None) as spill, duckdb.connect(config={"temp_directory": str(spill)}) as db:
         paths: list[str] = []
@@ -42,26 +45,41 @@ def sandbox(store: ObjectStore, tables: Tables) -> Iterator[duckdb.DuckDBPyConne
             uris = [store.uri(key) for key in keys]
             if store.storage_options() is None:
                 paths += uris
-                source = f"read_parquet([{', '.join(map(literal, uris))}], union_by_name=true)"
-            else:
-                # DuckDB's own S3 reader is an extension that has to be downloaded; Polars has one inside.
-                source = f"remote_{number}"
-                db.register(
-                    source,
-                    pl.scan_parquet(
-                        uris,
-                        storage_options=store.storage_options(),
-                        hive_partitioning=False,
-                        missing_columns="insert",
-                        extra_columns="ignore",
-                    ),
-                )
-            db.execute(f"CREATE VIEW {quoted(schema)}.{quoted(table)} AS SELECT * FROM {source}")  # noqa: S608
+            try:
+                source = _source(db, store, uris, f"remote_{number}")
+                db.execute(f"CREATE VIEW {quoted(schema)}.{quoted(table)} AS SELECT * FROM {source}")  # noqa: S608
+            except (duckdb.Error, pl.exceptions.PolarsError, OSError):
+                raise _unreadable(store, keys) from None
         db.execute(f"SET allowed_paths=[{', '.join(map(literal, paths))}]")
         for setting in ("python_enable_replacements", "enable_external_access"):
             db.execute(f"SET {setting}=false")
         db.execute("SET lock_configuration=true")
         yield db
+
+
+def _source(db: duckdb.DuckDBPyConnection, store: ObjectStore, uris: Sequence[str], name: str) -> str:
+    """What to select from to get the rows of the files."""
+    if store.storage_options() is None:
+        return f"read_parquet([{', '.join(map(literal, uris))}], union_by_name=true)"
+    # DuckDB's own S3 reader is an extension that has to be downloaded; Polars has one inside.
+    frame = pl.scan_parquet(
+        list(uris),
+        storage_options=store.storage_options(),
+        hive_partitioning=False,
+        missing_columns="insert",
+        extra_columns="ignore",
+    )
+    db.register(name, frame)
+    return name
+
+
+def _unreadable(store: ObjectStore, keys: Sequence[str]) -> IntegrityError:
+    missing = [key for key in keys if store.stat(key) is None]
+    what = f"{missing[0]} is missing" if missing else f"{', '.join(keys[:3])} can't be read as a table"
+    return IntegrityError(
+        f"{what} in {store.url}.",
+        way_out="Restore it from a backup; of a release, aida verify names everything that is damaged.",
+    )
 
 
 def run(db: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
@@ -106,7 +124,10 @@ def refused(error: duckdb.Error) -> UsageError:
 
 
 def rows(db: duckdb.DuckDBPyConnection, sql: str) -> Iterator[tuple[object, ...]]:
-    """A query's rows, streamed; of our own SQL, not a user's."""
+    """A query's rows, streamed; of our own SQL, not a user's.
+
+    Its tables are the database's own: a cursor doesn't see what ``sandbox`` has registered for a bucket.
+    """
     cursor = db.cursor().execute(sql)
     while batch := cursor.fetchmany(_BATCH_ROWS):
         yield from batch

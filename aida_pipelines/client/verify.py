@@ -61,10 +61,9 @@ def verify(store: ObjectStore, release: Release, *, threads: int = 8) -> list[Fi
     with sandbox.sandbox(store, tables) as db:
         for name in sorted(sound.keys() & objects.keys()):
             column, extension = objects[name]
-            rows = sandbox.rows(
-                db,
-                f"SELECT DISTINCT {column} FROM {name} WHERE {column} IS NOT NULL ORDER BY 1",  # noqa: S608
-            )
+            hashes = f"SELECT DISTINCT {column} FROM {name} WHERE {column} IS NOT NULL"  # noqa: S608
+            db.execute(f"CREATE OR REPLACE TABLE hashes AS {hashes} ORDER BY 1")
+            rows = sandbox.rows(db, "FROM hashes ORDER BY 1")
             expected = (_Expected(object_key(str(row[0]), extension), str(row[0])) for row in rows)
             findings += _checked(store, expected, threads, f"{label}: {name}")
     return findings

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -111,6 +112,39 @@ def fingerprint_of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+class UnusableFileError(Exception):
+    """The file as a whole can't be read as a contract.
+
+    Args:
+        message: What is wrong, as the end of a sentence that begins with the file's name.
+        line: From 1; 0 where no line is meant.
+    """
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.message, self.line = message, line
+
+
+def read_bytes(path: Path) -> bytes:
+    """A contract file's bytes. Raises ``UnusableFileError``."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnusableFileError(f"can't be read ({error.strerror}).") from error
+    if len(content) > _MAX_BYTES:
+        raise UnusableFileError(f"has {len(content)} bytes; a contract has at most {_MAX_BYTES}.")
+    return content
+
+
+def decode(content: bytes) -> str:
+    """A contract file's text, without a byte order mark. Raises ``UnusableFileError``."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UnusableFileError("is not UTF-8; save it as UTF-8.", line) from error
+
+
 def read_document(path: Path, name: str, problems: Problems) -> Document | None:
     """Read one YAML file; None, with the reason in ``problems``, if it isn't one mapping of plain values.
 
@@ -120,12 +154,12 @@ def read_document(path: Path, name: str, problems: Problems) -> Document | None:
         problems: Where to note what is wrong.
     """
     try:
-        content = _content(path)
-        node = _compose(_text(content))
+        content = read_bytes(path)
+        node = _compose(decode(content))
         lines: dict[Place, int] = {}
         noted = len(problems.found)
         data = _Reader(name, lines, problems).value(node, ())
-    except _UnusableFileError as error:
+    except UnusableFileError as error:
         problems.add_file(name, error.message, line=error.line)
         return None
     if len(problems.found) > noted:
@@ -186,44 +220,18 @@ def one_of(word: object, known: Iterable[object]) -> str:
 # --- YAML ------------------------------------------------------------------------------------------
 
 
-class _UnusableFileError(Exception):
-    """The file as a whole can't be read as a contract."""
-
-    def __init__(self, message: str, line: int = 0) -> None:
-        super().__init__(message)
-        self.message, self.line = message, line
-
-
-def _content(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _UnusableFileError(f"can't be read ({error.strerror}).") from error
-    if len(content) > _MAX_BYTES:
-        raise _UnusableFileError(f"has {len(content)} bytes; a contract has at most {_MAX_BYTES}.")
-    return content
-
-
-def _text(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _UnusableFileError("is not UTF-8; save it as UTF-8.", line) from error
-
-
 def _compose(text: str) -> yaml.MappingNode:
     try:
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise _UnusableFileError(f"is not YAML: {_syntax(error, text)}", line) from error
+        raise UnusableFileError(f"is not YAML: {_syntax(error, text)}", line) from error
     except yaml.YAMLError as error:
-        raise _UnusableFileError("is not YAML: it holds a character that YAML does not allow.") from error
+        raise UnusableFileError("is not YAML: it holds a character that YAML does not allow.") from error
     if node is None:
-        raise _UnusableFileError("is empty; a contract begins with 'name:' and 'version:'.")
+        raise UnusableFileError("is empty; a contract begins with 'name:' and 'version:'.")
     if not isinstance(node, yaml.MappingNode):
-        raise _UnusableFileError("must be a mapping of fields (name: …, version: …) at its top.", 1)
+        raise UnusableFileError("must be a mapping of fields (name: …, version: …) at its top.", 1)
     return node
 
 
@@ -242,7 +250,7 @@ _WORDS: Mapping[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
-_INT = re.compile(r"[-+]?[0-9]+")
+_INT = re.compile(r"[-+]?[0-9]{1,300}")  # Python refuses to read more than 4,300 digits
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -254,8 +262,8 @@ def _core_scalar(text: str) -> str | int | float | bool | None:
     if not _LEADING_ZERO.match(text):
         if _INT.fullmatch(text):
             return int(text)
-        if _FLOAT.fullmatch(text):
-            return float(text)
+        if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
+            return number
     return text
 
 
@@ -270,7 +278,7 @@ class _Reader:
     def value(self, node: yaml.Node, where: Place) -> Any:
         # Aliases let a small file unfold into a huge one; the number of places is what it costs.
         if len(where) > _MAX_DEPTH or len(self.lines) > _MAX_PLACES:
-            raise _UnusableFileError("is nested too deeply or too large.", node.start_mark.line + 1)
+            raise UnusableFileError("is nested too deeply or too large.", node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, where)
         if isinstance(node, yaml.SequenceNode):

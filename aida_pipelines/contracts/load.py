@@ -21,10 +21,12 @@ from aida_pipelines.contracts.odcs import table_contract
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.contracts.site import NAME, Site
 from aida_pipelines.contracts.table import TableContract
-from aida_pipelines.contracts.vocabulary import Vocabulary, load_vocabulary
+from aida_pipelines.contracts.vocabulary import Vocabulary, read_vocabulary
 from aida_pipelines.errors import ContractError
 
 M = TypeVar("M", bound=BaseModel)
+
+_FOLDERS = ("sites", "collections", "deid", "tables", "vocabularies")
 
 _TABLE_ENDING = ".odcs.yaml"
 
@@ -36,13 +38,13 @@ def load_contracts(root: Path) -> Contracts:
         root: The folder, usually ``data_contracts``.
 
     Raises:
-        ContractError: It isn't a folder, or at least one contract is wrong; every problem is named with its
-            file, line and field.
+        ContractError: It isn't a folder with any of them, or at least one contract is wrong; every problem is named
+            with its file, line and field.
     """
-    if not root.is_dir():
+    if not any((root / folder).is_dir() for folder in _FOLDERS):
         raise ContractError(
             f"{root} is no folder of contracts.",
-            way_out="Set AIDA_CONTRACTS to the folder that holds sites/.",
+            way_out=f"Set AIDA_CONTRACTS to the folder that holds {', '.join(f'{name}/' for name in _FOLDERS)}.",
         )
     problems = Problems()
     sites = _load(root, "sites", Site, problems)
@@ -95,11 +97,9 @@ def _load_tables(root: Path, problems: Problems) -> dict[str, TableContract]:
 
 def _load_vocabularies(root: Path, problems: Problems) -> dict[str, Vocabulary]:
     result: dict[str, Vocabulary] = {}
-    for path, _ in _files(root, "vocabularies", ".csv", problems):
-        try:
-            result[path.stem] = load_vocabulary(path)
-        except ContractError as error:
-            problems.add_file(root.name, error.message)
+    for path, shown in _files(root, "vocabularies", ".csv", problems):
+        if vocabulary := read_vocabulary(path, shown, problems):
+            result[path.stem] = vocabulary
     return result
 
 

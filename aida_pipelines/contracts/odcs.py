@@ -53,6 +53,16 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "array": ("minItems", "maxItems"),
 }
 _NOT_EVALUATED = ("relationships", "properties", "map", "encryptedName", "partitioned")
+_NOT_EVALUATED_OF_ITEMS = (*_NOT_EVALUATED, "required", "unique", "primaryKey", "quality", "items")
+_NO_BOUNDS = {"mustNotBe", "mustNotBeBetween", "query", "rule", "arguments"}
+_NOT_EVALUATED_OF_QUALITY = {
+    "library": _NO_BOUNDS | {"unit", "engine", "implementation"},
+    "custom": _NO_BOUNDS
+    | {"unit", "metric", "mustBe", "mustBeBetween"}
+    | {f"mustBe{side}" for side in ("GreaterThan", "GreaterOrEqualTo", "LessThan", "LessOrEqualTo")},
+}
+_BUILT_IN = ("columns", "types", "primary_key")
+"""Names of the checks that every table has (``quality.contract_checks``); no rule may be taken for one."""
 
 ROW_EXPECTATIONS = {
     "expect_column_values_to_be_between": ("column",),
@@ -123,7 +133,7 @@ class _Compiler:
         names = [column.name for column in columns]
         custom = self._custom(contract.customProperties, ("customProperties",))
         zone, order_by = self._zone(custom), self._order_by(custom, names)
-        rules = [rule.name for rule in self.rules] + [rule.name for rule in self.row_counts]
+        rules = [*_BUILT_IN, *(rule.name for rule in self.rules), *(rule.name for rule in self.row_counts)]
         self._once(rules, ("schema", 0), "rule")
         if zone is None:
             return None
@@ -181,16 +191,17 @@ class _Compiler:
         if not _COLUMN_NAME.fullmatch(name):
             self._wrong((*where, "name"), "must be snake_case (small letters, digits, _).")
             return None
-        for unused in _NOT_EVALUATED:
-            if getattr(item, unused):
-                self._wrong((*where, unused), "is not evaluated here; take it out.")
+        self._only_evaluated(item, where, _NOT_EVALUATED)
         logical, item_type = self._types(item, where)
         if not item.description:
             self._wrong(where, f"column {name} needs a description.")
         if not logical:
             return None
         self._options(name, item, where, logical, items=False)
+        if logical == "array" and (item.primaryKey or item.unique):
+            self._wrong(where, "an array can be no key; take primaryKey and unique out.")
         if item.items and item_type:
+            self._only_evaluated(item.items, (*where, "items"), _NOT_EVALUATED_OF_ITEMS)
             self._options(name, item.items, (*where, "items"), item_type, items=True)
         for index, quality in enumerate(item.quality or []):
             self._quality(quality, (*where, "quality", index), column=name)
@@ -207,6 +218,11 @@ class _Compiler:
             examples=tuple(item.examples or ()),
             custom=custom,
         )
+
+    def _only_evaluated(self, item: SchemaProperty, where: Place, unused: Iterable[str]) -> None:
+        for name in unused:
+            if getattr(item, name):
+                self._wrong((*where, name), "is not evaluated here; take it out.")
 
     def _types(self, item: SchemaProperty, where: Place) -> tuple[str, str | None]:
         logical = item.logicalType or ""
@@ -289,7 +305,7 @@ class _Compiler:
             return True
         kinds = int if logical == "integer" else (int, float)
         if not isinstance(value, kinds) or isinstance(value, bool):
-            self._wrong(at, f"must be a number that an {logical} column can reach.")
+            self._wrong(at, f"must be a {'whole ' if logical == 'integer' else ''}number.")
             return False
         return True
 
@@ -334,6 +350,8 @@ class _Compiler:
             known = [name for name in _SEVERITIES if name]
             self._wrong((*where, "severity"), f"is unknown; {one_of(quality.severity, known)}")
             return
+        for unused in sorted(quality.model_fields_set & _NOT_EVALUATED_OF_QUALITY.get(kind, set())):
+            self._wrong((*where, unused), "is not evaluated here; take it out.")
         if not quality.name:
             self._wrong(where, "needs a name: it is what a steward sees when the rule is broken.")
         elif kind == "custom":
@@ -356,7 +374,11 @@ class _Compiler:
         if not isinstance(body, dict) or set(body) - {"type", "kwargs"} or "type" not in body:
             self._wrong(at, "must have type (an expectation) and kwargs (its arguments).")
             return
-        expectation, kwargs = str(body["type"]), dict(body.get("kwargs") or {})
+        expectation, kwargs = str(body["type"]), body.get("kwargs") or {}
+        if not isinstance(kwargs, dict):
+            self._wrong((*at, "kwargs"), "must be a mapping of arguments.")
+            return
+        kwargs = dict(kwargs)
         if expectation not in ROW_EXPECTATIONS:
             self._wrong((*at, "type"), f"is no expectation on rows; {one_of(expectation, ROW_EXPECTATIONS)}")
             return

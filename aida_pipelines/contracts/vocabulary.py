@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from aida_pipelines.errors import ContractError
+from aida_pipelines.contracts.documents import Problem, Problems, UnusableFileError, decode, read_bytes
 
 COLUMNS = ("term", "value", "code", "scheme", "source")
 
@@ -102,51 +102,64 @@ def load_vocabulary(path: Path) -> Vocabulary:
     """Read and check one CSV file.
 
     Raises:
-        ContractError: Not UTF-8, other columns than ``COLUMNS``, a row without term, value or source, a code
-            without a scheme (or the reverse), a term that is there twice.
+        ContractError: It can't be read, isn't UTF-8, has other columns than ``COLUMNS``, a row without term, value
+            or source, a code without a scheme (or the reverse), or a term that is there twice; every such row is
+            named.
     """
-    data = path.read_bytes()
+    problems = Problems()
+    vocabulary = read_vocabulary(path, path.name, problems)
+    problems.raise_any()
+    assert vocabulary is not None
+    return vocabulary
+
+
+def read_vocabulary(path: Path, shown: str, problems: Problems) -> Vocabulary | None:
+    """Read one CSV file; None, with every reason in ``problems``, if it is wrong.
+
+    Args:
+        path: The file.
+        shown: How to name it to people.
+        problems: Where to note what is wrong.
+    """
+    noted = len(problems.found)
     try:
-        lines = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        header = tuple(next(lines, ()))
-        if header != COLUMNS:
-            raise _wrong(path, 1, "header", f"columns are {','.join(COLUMNS)}")
-        terms: dict[str, Term] = {}
+        data = read_bytes(path)
+        lines = csv.reader(io.StringIO(decode(data), newline=""), strict=True)
+    except UnusableFileError as error:
+        problems.add_file(shown, error.message, line=error.line)
+        return None
+    terms: dict[str, Term] = {}
+    try:
+        if tuple(next(lines, ())) != COLUMNS:
+            problems.found.append(Problem(shown, 1, "header", f"columns are {','.join(COLUMNS)}."))
+            return None
         for cells in lines:
-            row = _row(path, lines.line_num, cells)
-            if row is None:
-                continue
-            if row.term in terms:
-                raise _wrong(
-                    path,
-                    lines.line_num,
-                    "term",
-                    f"'{row.term}' is there twice (case, accents and separators don't count)",
-                )
-            terms[row.term] = row
-    except UnicodeDecodeError:
-        raise _wrong(path, 1, "file", "the text is not UTF-8") from None
+            wrong = _wrong(cells, terms)
+            if wrong:
+                problems.found.append(Problem(shown, lines.line_num, *wrong))
+            elif any(map(str.strip, cells)):
+                row = Term(normalise(cells[0]), *(cell.strip() for cell in cells[1:]))
+                terms[row.term] = row
     except csv.Error as error:
-        raise _wrong(path, lines.line_num, "row", str(error)) from None
+        problems.found.append(Problem(shown, lines.line_num, "row", f"{error}."))
+    if len(problems.found) > noted:
+        return None
     return Vocabulary(path.stem, hashlib.sha256(data).hexdigest(), terms)
 
 
-def _row(path: Path, line: int, cells: list[str]) -> Term | None:
+def _wrong(cells: list[str], terms: Mapping[str, Term]) -> tuple[str, str] | None:
+    """Field and message of what is wrong with a row; None if nothing is. A blank line is no row."""
     if not any(cell.strip() for cell in cells):
         return None
     if len(cells) != len(COLUMNS):
-        raise _wrong(path, line, "row", f"{len(cells)} cells instead of {len(COLUMNS)}")
+        return "row", f"{len(cells)} cells instead of {len(COLUMNS)}."
     term, value, code, scheme, source = (cell.strip() for cell in cells)
-    for name, cell in (("term", normalise(term)), ("value", value), ("source", source)):
+    term = normalise(term)
+    for name, cell in (("term", term), ("value", value), ("source", source)):
         if not cell:
-            raise _wrong(path, line, name, "is empty")
+            return name, "is empty."
     if bool(code) != bool(scheme):
-        raise _wrong(path, line, "code" if scheme else "scheme", "code and scheme come together")
-    return Term(normalise(term), value, code, scheme, source)
-
-
-def _wrong(path: Path, line: int, field: str, what: str) -> ContractError:
-    return ContractError(
-        f"{path.parent.name}/{path.name}, line {line}, {field}: {what}.",
-        way_out="Mend the row in the vocabulary and run again.",
-    )
+        return "code" if scheme else "scheme", "code and scheme come together."
+    if term in terms:
+        return "term", f"'{term}' is there twice (case, accents and separators don't count)."
+    return None

@@ -215,9 +215,9 @@ def deidentify_folder(
 
 def _check_folders(src: Path, dst: Path, report_dir: Path | None) -> None:
     if not src.is_dir():
-        raise UsageError(f"{src} is not a folder.")
+        raise UsageError(f"{src} is not a folder.", way_out="Give a folder with DICOM files.")
     if next(_files(src), None) is None:
-        raise UsageError(f"{src} has no files.")
+        raise UsageError(f"{src} has no files.", way_out="Give a folder with DICOM files.")
     for other in (dst, report_dir):
         if other is not None and other.resolve().is_relative_to(src.resolve()):
             raise UsageError(

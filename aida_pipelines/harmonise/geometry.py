@@ -182,11 +182,12 @@ def assess(planes: Sequence[ImagePlane]) -> Geometry:
     Returns:
         ``VOLUME`` with a stack if they do; else the verdict and its reason. Never raises on odd input.
     """
-    if reason := _mixture(planes):
+    # What all are compared with is chosen by its place, not by the order of files: headers round cosines.
+    first = min(planes, key=lambda plane: (plane.row, plane.column, plane.position))
+    if reason := _mixture(planes, first):
         return Geometry(Verdict.MIXED, reason)
     if len(planes) == 1:
         return Geometry(Verdict.SINGLE_IMAGE, "one-image")
-    first = planes[0]
     places = sorted((dot(plane.position, first.normal), index) for index, plane in enumerate(planes))
     if several := _several_at_one_place([place for place, _ in places]):
         duplicated, positions = several
@@ -206,7 +207,9 @@ def _stacked(planes: Sequence[ImagePlane], order: list[int], distances: list[flo
     sideways, shear = dot(drift, first.row), dot(drift, first.column) / extent
     if abs(shear * extent) <= DRIFT_TOLERANCE_MM:
         shear = 0.0
-    if abs(sideways) > DRIFT_TOLERANCE_MM or not _straight(slices, distances, shear):
+    # A tilted gantry's slices lean, but still lie over each other. It also bounds the grid that straightens them.
+    leans_too_far = abs(shear * extent) > first.rows * first.row_step
+    if abs(sideways) > DRIFT_TOLERANCE_MM or leans_too_far or not _straight(slices, distances, shear):
         return Geometry(Verdict.IRREGULAR, "displaced-slices")
     step = extent / (len(slices) - 1)
     even = all(abs(place - number * step) <= STEP_TOLERANCE * step for number, place in enumerate(distances))
@@ -221,16 +224,15 @@ def _stacked(planes: Sequence[ImagePlane], order: list[int], distances: list[flo
     return Geometry(Verdict.VOLUME, "+".join(notes) or None, stack)
 
 
-def _mixture(planes: Sequence[ImagePlane]) -> str | None:
-    first = planes[0]
-    for plane in planes:
-        if (plane.rows, plane.columns) != (first.rows, first.columns):
-            return "mixed-sizes"
-        if not _close((*plane.row, *plane.column), (*first.row, *first.column), COSINE_TOLERANCE):
-            return "mixed-orientations"
-        steps = (plane.row_step, plane.column_step)
-        if not _close(steps, (first.row_step, first.column_step), 1e-4 * max(steps)):
-            return "mixed-pixel-spacings"
+def _mixture(planes: Sequence[ImagePlane], first: ImagePlane) -> str | None:
+    if any((plane.rows, plane.columns) != (first.rows, first.columns) for plane in planes):
+        return "mixed-sizes"
+    cosines = (*first.row, *first.column)
+    if not all(_close((*plane.row, *plane.column), cosines, COSINE_TOLERANCE) for plane in planes):
+        return "mixed-orientations"
+    steps = (first.row_step, first.column_step)
+    if not all(_close((plane.row_step, plane.column_step), steps, 1e-4 * max(steps)) for plane in planes):
+        return "mixed-pixel-spacings"
     return None
 
 

@@ -13,6 +13,13 @@ _TILED = {"MOSAIC", "VFRAME"}
 """Image Type of files in which a whole volume's slices lie side by side (Siemens, United Imaging)."""
 
 
+_FARTHEST_MM = 1e5
+"""No scanner's coordinates reach 100 m; numbers beyond are broken headers, and squares of them overflow."""
+
+_PIXEL_STEPS_MM = (1e-6, 1e4)
+"""Distances between pixels, from beyond any microscope to beyond any detector."""
+
+
 def is_image(row: Row) -> bool:
     """Whether the instance has pixels: every image has Rows and Columns (PS3.3 C.7.6.3), nothing else has."""
     return bool(row["rows"] and row["columns"])
@@ -25,7 +32,9 @@ def plane_of(row: Row) -> ImagePlane | None:
     if not (_numbers(position, 3) and _numbers(cosines, 6) and _numbers(spacing, 2) and is_image(row)):
         return None
     directions = orthonormal(_vector(cosines[:3]), _vector(cosines[3:]))
-    if directions is None or min(spacing) <= 0:
+    if directions is None or max(map(abs, position)) > _FARTHEST_MM:
+        return None
+    if not all(_PIXEL_STEPS_MM[0] <= step <= _PIXEL_STEPS_MM[1] for step in spacing):
         return None
     return ImagePlane(
         position=_vector(position),

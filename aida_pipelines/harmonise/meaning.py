@@ -84,21 +84,17 @@ def acquisition_class(rows: Sequence[Row]) -> Meaning:
     SECONDARY, value 3 the kind of examination.
     """
     modality, kinds = first_value(rows, "modality"), set(first_value(rows, "image_type") or ())
-    if modality in REPORTS:
-        return Meaning("report", "modality")
-    if modality in ANNOTATIONS:
-        return Meaning("annotation", "modality")
-    if kinds & {"LOCALIZER", "SCOUT", "TOPOGRAM"}:
-        return Meaning("localiser", "image-type")
-    if (
-        modality == "OT"
-        or _is_secondary_capture(rows)
-        or kinds & {"SCREEN SAVE", "SCREEN_SAVE", "SCREENSAVE"}
-    ):
-        return Meaning("secondary-capture", "sop-class")
-    if "DERIVED" in kinds:
-        return Meaning("derived", "image-type")
-    return Meaning("original", "image-type") if "ORIGINAL" in kinds else UNKNOWN
+    rules = (
+        ("report", "modality", modality in REPORTS),
+        ("annotation", "modality", modality in ANNOTATIONS),
+        ("localiser", "image-type", kinds & {"LOCALIZER", "SCOUT", "TOPOGRAM"}),
+        ("secondary-capture", "modality", modality == "OT"),
+        ("secondary-capture", "sop-class", _is_secondary_capture(rows)),
+        ("secondary-capture", "image-type", kinds & {"SCREEN SAVE", "SCREEN_SAVE", "SCREENSAVE"}),
+        ("derived", "image-type", "DERIVED" in kinds),
+        ("original", "image-type", "ORIGINAL" in kinds),
+    )
+    return next((Meaning(value, rule) for value, rule, applies in rules if applies), UNKNOWN)
 
 
 def sequence_type(rows: Sequence[Row], vocabulary: Vocabulary) -> Meaning:

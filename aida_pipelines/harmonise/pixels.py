@@ -11,7 +11,6 @@ import numpy.typing as npt
 from pydicom import Dataset, dcmread
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
-    UID,
     JPEG2000TransferSyntaxes,
     JPEGLSTransferSyntaxes,
     JPEGTransferSyntaxes,
@@ -26,9 +25,13 @@ UNDECODABLE = "pixels-undecodable"
 LARGEST_FRAME = 1 << 29
 """Bytes of one decoded frame up to which a header is believed; the largest detectors make 1/8 of it."""
 
-_GDCM = {*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes}
-_OPENJPEG = {*JPEG2000TransferSyntaxes}
-_PYDICOM = {*RLETransferSyntaxes}
+_DECODERS = {
+    **dict.fromkeys(JPEGTransferSyntaxes, "pylibjpeg"),
+    **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
+    **dict.fromkeys(JPEG2000TransferSyntaxes, "pylibjpeg"),
+    **dict.fromkeys(RLETransferSyntaxes, "pydicom"),
+}
+"""Transfer syntax → pydicom's name of the one decoder that is used for it; each is a declared dependency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def read_frame(path: Path, *, index: int = 0, raw: bool = False) -> Frame:
             syntax = header.file_meta.TransferSyntaxUID
             decoder = get_decoder(syntax)
             values, properties = decoder.as_array(
-                header, index=index, raw=raw, decoding_plugin=_plugin(syntax), **_leniency(header)
+                header, index=index, raw=raw, decoding_plugin=_DECODERS.get(syntax, ""), **_leniency(header)
             )
             for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
                 header.pop(keyword, None)
@@ -79,13 +82,6 @@ def _believe(header: Dataset) -> None:
     size = int(header.Rows) * int(header.Columns) * int(header.get("SamplesPerPixel", 1))
     if not 0 < size * ((int(header.BitsAllocated) + 7) // 8) <= LARGEST_FRAME:
         raise Quarantine(UNDECODABLE)
-
-
-def _plugin(syntax: UID) -> str:
-    for plugin, syntaxes in (("gdcm", _GDCM), ("pylibjpeg", _OPENJPEG), ("pydicom", _PYDICOM)):
-        if syntax in syntaxes:
-            return plugin
-    return ""
 
 
 def _leniency(header: Dataset) -> dict[str, Any]:

@@ -52,24 +52,29 @@ def grid_of(stack: Stack) -> Grid:
 def regrid(voxels: Voxels, stack: Stack, grid: Grid, *, outside: int) -> Voxels:
     """Voxels of a stack, on a grid.
 
+    A value is interpolated only between values that are known: mixed with ``outside``, tissue would look like fat.
+
     Args:
-        voxels: Slices, rows, columns; in the order of ``stack``; integers.
+        voxels: Slices, rows, columns; in the order of ``stack``.
         stack: Where they lie.
         grid: Where they are to lie.
-        outside: Value of voxels that no slice covers.
+        outside: Value of voxels that no slice covers, or only one of the two slices that they lie between.
 
     Returns:
-        Slices, rows, columns; of the same type, interpolated values rounded to the nearest (half to even).
+        Slices, rows, columns; of the same type, interpolated integers rounded to the nearest (half to even).
     """
     straight = np.full((len(stack.order), grid.rows, voxels.shape[2]), outside, dtype=voxels.dtype)
+    covered = []
     for number, distance in enumerate(stack.distances):
-        _place(voxels[number], straight[number], _shift(stack, distance) - grid.first_row)
+        covered.append(_place(voxels[number], straight[number], _shift(stack, distance) - grid.first_row))
     if stack.even:
         return straight
-    even = np.empty((grid.slices, *straight.shape[1:]), dtype=voxels.dtype)
+    even = np.full((grid.slices, *straight.shape[1:]), outside, dtype=voxels.dtype)
     for number in range(grid.slices):
         low, part = _between(stack.distances, number * grid.step)
-        even[number] = _blend(straight[low], straight[min(low + 1, len(straight) - 1)], part)
+        needed = [at for at, share in ((low, 1 - part), (low + 1, part)) if share]
+        rows = slice(max(covered[at].start for at in needed), min(covered[at].stop for at in needed))
+        even[number, rows] = _blend(straight[low, rows], straight[low + 1, rows], part)
     return even
 
 
@@ -78,16 +83,19 @@ def _shift(stack: Stack, distance: float) -> float:
     return stack.shear * distance / stack.plane.row_step
 
 
-def _place(source: Voxels, target: Voxels, shift: float) -> None:
-    """Write ``source`` into ``target``, ``shift`` rows (0 or more, not whole) further on."""
+def _place(source: Voxels, target: Voxels, shift: float) -> slice:
+    """Write ``source`` into ``target``, ``shift`` rows (0 or more, not whole) further on; the rows written."""
     whole = math.floor(shift)
     part = np.float32(shift - whole)
     rows = source.shape[0]
     if part == 0:
-        target[whole : whole + rows] = source
-        return
-    # Between two rows of the source; beyond its first and last row nothing is known.
-    target[whole + 1 : whole + rows] = _blend(source[1:], source[:-1], part)
+        covered = slice(whole, whole + rows)
+        target[covered] = source
+    else:
+        # Between two rows of the source; beyond its first and last row nothing is known.
+        covered = slice(whole + 1, whole + rows)
+        target[covered] = _blend(source[1:], source[:-1], part)
+    return covered
 
 
 def _between(distances: tuple[float, ...], place: float) -> tuple[int, np.float32]:
@@ -101,4 +109,4 @@ def _between(distances: tuple[float, ...], place: float) -> tuple[int, np.float3
 def _blend(a: Voxels, b: Voxels, part: np.float32) -> Voxels:
     """``a`` where ``part`` is 0, ``b`` where it is 1."""
     mixed = a.astype(np.float32) * (np.float32(1) - part) + b.astype(np.float32) * part
-    return np.rint(mixed).astype(a.dtype)
+    return mixed if a.dtype.kind == "f" else np.rint(mixed).astype(a.dtype)

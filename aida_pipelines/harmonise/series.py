@@ -120,7 +120,7 @@ class Harmoniser:
         stack = geometry.stack
         if geometry.verdict is not Verdict.VOLUME or stack is None:
             return [], geometry.reason
-        if reason := volume.refusal(rows[0], stack):
+        if reason := volume.refusal(rows, stack):
             return [], reason
         try:
             built = volume.build(rows, stack, files.path)

@@ -29,7 +29,7 @@ from aida_pipelines.storage.scratch import scratch
 from aida_pipelines.storage.store import ObjectStore, open_store
 from aida_pipelines.storage.tables import TableFile, table_key, write_table
 
-VERSION = "harmonise/1"
+VERSION = "harmonise/2"
 
 TABLES = ("series", "studies", "subjects", "volumes", "unmapped_terms")
 

@@ -26,6 +26,12 @@ MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 AIR_HU = -1024
 """Value of voxels outside every slice of a CT: air; or the scanner's own padding, where that is lower."""
 
+_STORED = range(-(1 << 15), 1 << 16)
+"""Stored values that CT and MR can have: their pixels have 16 bits (PS3.3 C.8.2.1.1.4, C.8.3.1.1.3)."""
+
+_LARGEST = (1 << 31) - 1
+"""Largest real value that a volume can hold."""
+
 Voxels = npt.NDArray[np.generic]
 
 
@@ -50,14 +56,17 @@ class Volume:
     resampling: str
 
 
-def refusal(row: Row, stack: Stack) -> str | None:
+def refusal(rows: Sequence[Row], stack: Stack) -> str | None:
     """Why no volume is made of a sound stack; None if one is."""
+    row = rows[0]
     if row["sop_class_uid"] not in (CT_IMAGE, MR_IMAGE):
         return "not-ct-or-mr"
     if row["samples_per_pixel"] not in (None, 1):
         return "colour"
     if row["sop_class_uid"] == MR_IMAGE and (stack.shear or not stack.even):
         return "resampling-only-for-ct"  # what lies between slices has a known value (air) only in CT
+    if any(abs(slope) * _STORED.stop + abs(intercept) > _LARGEST for slope, intercept in map(_scale, rows)):
+        return "rescale-out-of-range"
     return None
 
 
@@ -70,23 +79,28 @@ def build(rows: Sequence[Row], stack: Stack, path_of: Callable[[int], Path]) -> 
         path_of: The file of a row, by its index.
 
     Raises:
-        Quarantine: ``pixels-undecodable``: a slice can't be decoded, or isn't of the size its header says.
+        Quarantine: ``pixels-undecodable``: a slice can't be decoded, isn't of the size its header says, or holds
+            what CT and MR can't.
     """
     shape = (stack.plane.rows, stack.plane.columns)
     ct = rows[0]["sop_class_uid"] == CT_IMAGE
-    scales = [(_or(row["rescale_slope"], 1.0), _or(row["rescale_intercept"], 0.0)) for row in rows]
-    # Stored values keep their narrow type; they must become real ones where slices don't share one scale.
-    apply = ct or len(set(scales)) > 1
+    scales = [_scale(row) for row in rows]
+    # Stored values keep their narrow type; they must become real ones where slices don't share one scale, or have
+    # one that NIfTI can't say (a slope of 0 means none there).
+    apply = ct or len(set(scales)) > 1 or np.float32(scales[0][0]) == 0
     exact = all(slope.is_integer() and intercept.is_integer() for slope, intercept in scales)
     kind = np.int32 if exact or not apply else np.float32
-    voxels: Voxels = np.empty((len(stack.order), *shape), dtype=kind)
+    voxels: Voxels | None = None
     for number, index in enumerate(stack.order):
         values = _slice(read_frame(path_of(index)), shape)
+        if voxels is None:  # not before a slice was seen: a broken header may declare any size
+            voxels = np.empty((len(stack.order), *shape), dtype=kind)
         if apply:
             # In 64 bits, exact for any stored value; the array that it is put into narrows it.
             slope, intercept = scales[index]
             values = values.astype(np.float64) * slope + intercept
         voxels[number] = values
+    assert voxels is not None
     grid = grid_of(stack)
     resampling = []
     if stack.shear or not stack.even:
@@ -128,9 +142,16 @@ def narrow(voxels: Voxels) -> Voxels:
 
 
 def _slice(frame: Frame, shape: tuple[int, int]) -> Voxels:
-    if frame.values.shape != shape:
+    values = frame.values
+    whole = values.dtype.kind in "iu" and int(values.min()) in _STORED and int(values.max()) in _STORED
+    if values.shape != shape or not whole:
         raise Quarantine(UNDECODABLE)
-    return frame.values
+    return values
+
+
+def _scale(row: Row) -> tuple[float, float]:
+    slope, intercept = row["rescale_slope"], row["rescale_intercept"]
+    return 1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept)
 
 
 def _unit(rows: Sequence[Row]) -> str | None:
@@ -138,7 +159,3 @@ def _unit(rows: Sequence[Row]) -> str | None:
     if any(row["rescale_slope"] is None for row in rows):
         return None
     return "HU" if {row["rescale_type"] for row in rows} <= {None, "HU"} else None
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else float(value)

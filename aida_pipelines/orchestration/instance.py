@@ -10,6 +10,9 @@ import fcntl
 import os
 import shutil
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -57,9 +60,31 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> int:
     return len(dead)
 
 
+@contextmanager
+def burying(instance: dg.DagsterInstance, *, every_seconds: float = 5) -> Iterator[None]:
+    """Bury dead runs now and while the block lasts: a run waits for a slot for as long as a dead one holds it."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(every_seconds):
+            bury_dead_runs(instance)
+
+    bury_dead_runs(instance)
+    watcher = threading.Thread(target=watch, name="burying", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
 def _alive(process: str) -> bool:
     pid, _, started = process.partition(".")
     try:
-        return int(psutil.Process(int(pid)).create_time()) == int(started)
+        found = psutil.Process(int(pid))
+        # A killed process stays in the list until its parent has asked how it ended, and in a container nobody may.
+        ended = found.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        return not ended and int(found.create_time()) == int(started)
     except psutil.NoSuchProcess:
         return False

@@ -11,17 +11,19 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 from pydantic import BaseModel
 
 from aida_pipelines.errors import AidaError
-from aida_pipelines.orchestration.instance import bury_dead_runs, open_instance, own_tags
+from aida_pipelines.orchestration.instance import burying, open_instance, own_tags
 from aida_pipelines.orchestration.partitions import DELIVERIES
 from aida_pipelines.settings import dagster_home, intake_settings, refinement_settings
 from aida_pipelines.stages import Stage
-from aida_pipelines.storage.store import open_store
+
+if TYPE_CHECKING:
+    from aida_pipelines.orchestration.resources import RefinementZones
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The command line has its own words; the whole log is in the UI."""
@@ -157,27 +159,26 @@ def run_intake(request: Request, instance: dg.DagsterInstance) -> list[RunOutcom
 def run_refinement(request: Request, instance: dg.DagsterInstance) -> list[RunOutcome]:
     """Harmonisation, checks, candidates and the warehouse, as far as outstanding; or a release."""
     from aida_pipelines.orchestration.refinement import build_defs
+    from aida_pipelines.orchestration.resources import RefinementZones
 
     settings = refinement_settings()
-    open_store(settings.refined_store).sweep()
-    open_store(settings.curated_store).sweep()
+    zones = RefinementZones.of(settings)
+    zones.refined().sweep(), zones.curated().sweep()
     runner = Runner(build_defs(settings), instance)
     if request.release:
         config = {"ops": {"curated__release": {"config": {"sign_off": request.sign_off}}}}
         if runner.run("release", request.release, config=config).success:
             runner.run("warehouse")
     else:
-        _refine(request, runner)
+        _refine(request, runner, zones)
     return runner.outcomes
 
 
-def _refine(request: Request, runner: Runner) -> None:
+def _refine(request: Request, runner: Runner, zones: RefinementZones) -> None:
     from aida_pipelines.orchestration.outstanding.refinement import outstanding
-    from aida_pipelines.orchestration.resources import RefinementZones
     from aida_pipelines.release.candidate import is_current
     from aida_pipelines.storage.receipts import list_receipts
 
-    zones = RefinementZones.of(refinement_settings())
     refined, contracts = zones.refined(), zones.contracts()
     stages = _groups([Stage.HARMONISATION, Stage.QUALITY_CHECKS], request.until)
     if stages:
@@ -200,9 +201,9 @@ def main(argument: str) -> Answer:
     request = Request.model_validate_json(argument)
     try:
         instance = open_instance(dagster_home())
-        bury_dead_runs(instance)
         work = run_intake if request.location == "intake" else run_refinement
-        return Answer(runs=tuple(work(request, instance)))
+        with burying(instance):
+            return Answer(runs=tuple(work(request, instance)))
     except AidaError as error:
         return Answer(error=str(error), exit_code=error.exit_code)
 

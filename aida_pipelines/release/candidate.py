@@ -90,10 +90,19 @@ class Candidate(BaseModel, frozen=True):
         """SHA-256 of the canonical JSON: what a release says it was made from."""
         return fingerprint_of(self.model_dump(mode="json"))
 
+    @property
+    def folder(self) -> str:
+        """``candidates/COLLECTION/BUILD``: where its tables, and its signature, are in the refined zone."""
+        return _folder(self.collection, self.inputs)
+
 
 def candidate_key(collection: str) -> str:
     """``candidates/COLLECTION/candidate.json``."""
     return f"candidates/{collection}/candidate.json"
+
+
+def _folder(collection: str, decided_by: dict[str, str]) -> str:
+    return f"candidates/{collection}/{fingerprint_of(decided_by)[:16]}"
 
 
 def read_candidate(refined: ObjectStore, collection: str) -> Candidate | None:
@@ -183,9 +192,10 @@ def build_candidate(
     wanted = _inputs(contract, contracts, usable, left_out, parent)
     built = read_candidate(refined, collection)
     if built is not None and _same(built, wanted, parent):
+        _remove_other_builds(refined, built)  # a build that was killed may have left tables
         return built
 
-    folder = f"candidates/{collection}/{fingerprint_of(wanted)[:16]}"
+    folder = _folder(collection, wanted)
     with cohort.database(refined, usable, contracts, work_dir) as db:
         attrition = cohort.select(db, contract)
         choose_instances(db)
@@ -216,7 +226,7 @@ def build_candidate(
     )
     refined.flush()
     refined.put(candidate_key(collection), candidate.model_dump_json(indent=2).encode())
-    _remove_other_builds(refined, collection, folder)
+    _remove_other_builds(refined, candidate)
     return candidate
 
 
@@ -330,8 +340,8 @@ def _contract_versions(collection: Collection, contracts: Contracts) -> dict[str
     }
 
 
-def _remove_other_builds(refined: ObjectStore, collection: str, folder: str) -> None:
-    keep = (f"{folder}/", candidate_key(collection))
-    for info in list(refined.list(f"candidates/{collection}/")):
+def _remove_other_builds(refined: ObjectStore, candidate: Candidate) -> None:
+    keep = (f"{candidate.folder}/", candidate_key(candidate.collection))
+    for info in list(refined.list(f"candidates/{candidate.collection}/")):
         if not info.key.startswith(keep):
             refined.delete(info.key)

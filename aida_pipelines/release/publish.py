@@ -1,12 +1,14 @@
 """A signed candidate becomes a release: complete, or not there.
 
 Objects and tables are copied first, documents are written, and ``release.json`` comes last, created only if there is
-none: of two publishers one makes the release and the other is told. A publication that was killed leaves files that no
-``release.json`` speaks of; the next one writes them again and ends with the same bytes.
+none. A candidate is signed once: its first signature is kept beside it, and whoever publishes it, at the same moment or
+after the first was killed, writes what that signature says, byte for byte. So two publishers can't spoil each other's
+files, and the one who came second is told who signed.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+from pydantic import BaseModel
 
 from aida_pipelines.client.catalogue import newest, read_release, versions
 from aida_pipelines.client.release import (
@@ -49,6 +52,18 @@ _SCANNERS = 30
 """Scanners that the card lists, the most frequent first."""
 
 
+class Signature(BaseModel, frozen=True):
+    """Who took responsibility for a candidate: ``signature.json`` beside its tables.
+
+    Attributes:
+        sign_off: Name and decision number.
+        signed_at: When (UTC), to the second: the time of the release.
+    """
+
+    sign_off: str
+    signed_at: datetime
+
+
 def publish(
     collection: str,
     *,
@@ -64,7 +79,7 @@ def publish(
     Args:
         collection: The collection's name.
         sign_off: Who takes responsibility: ``NAME, DECISION NO.``
-        refined: The refined zone, read.
+        refined: The refined zone: read, and the signature is written beside the candidate.
         curated: The curated zone, written.
         contracts: The contracts; approvals are asked on the day of the release.
         now: When it is signed.
@@ -75,12 +90,12 @@ def publish(
 
     Raises:
         NotFoundError: No such collection.
-        GateError: No sign-off, an approval has run out, no candidate, a stale one, one that a check stops, or
-            another release was made meanwhile.
+        GateError: No sign-off, an approval has run out, no candidate, a stale one, one that a check stops, one that
+            someone else has signed (their release is there then), or another release was made meanwhile.
         IntegrityError: An object that the candidate names is missing or damaged.
     """
     contract = contracts.collection(collection)
-    _signed(sign_off)
+    signature = Signature(sign_off=_signed(sign_off), signed_at=now.astimezone(UTC).replace(microsecond=0))
     _approved(contract, now)
     candidate = read_candidate(refined, collection)
     if candidate is None:
@@ -99,18 +114,24 @@ def publish(
             f"The candidate of {collection} can't be released: {' '.join(check.says for check in failed)}",
             way_out="See its checks; mend the cause and build it again.",
         )
-    release = _publish(candidate, contract, sign_off, refined, curated, contracts, now, work_dir)
+    release = _publish(candidate, contract, signature, refined, curated, contracts, work_dir)
     rebuild_index(curated, contracts, work_dir)
+    if release.candidate != candidate.fingerprint or release.sign_off != signature.sign_off:
+        raise GateError(
+            f"{release.name}@{release.version} was released meanwhile, signed by {release.sign_off}.",
+            way_out="Build the candidate again (aida run): it shows what, if anything, is left to release.",
+        )
     return release
 
 
-def _signed(sign_off: str) -> None:
+def _signed(sign_off: str) -> str:
     name, comma, decision = (part.strip() for part in sign_off.partition(","))
     if not (name and comma and decision):
         raise GateError(
             "A release needs a signature: name and decision number.",
             way_out='Sign it as in: --sign-off "Anna Exempelsson, 2026-117".',
         )
+    return f"{name}, {decision}"
 
 
 def _approved(contract: Collection, now: datetime) -> None:
@@ -134,13 +155,13 @@ class _Copy:
 def _publish(
     candidate: Candidate,
     contract: Collection,
-    sign_off: str,
+    signature: Signature,
     refined: ObjectStore,
     curated: ObjectStore,
     contracts: Contracts,
-    now: datetime,
     work_dir: Path | None,
 ) -> Release:
+    """Make the release that the candidate's first signature asks for, or find the one that was made meanwhile."""
     name, version = candidate.collection, candidate.version
     forms = tuple(recipe.value for recipe in contract.recipes)
     tables = tuple(
@@ -158,6 +179,7 @@ def _publish(
             files[table.file] = opened.paths[table.name]
         for file, sha256 in pictures.items():
             files[file] = refined.get(object_key(sha256, "png"))
+        signature = _first_signature(refined, candidate, signature)
         about = contract.release
         release = Release(
             name=name,
@@ -167,8 +189,8 @@ def _publish(
             licence=about.licence,
             tier=about.tier,
             forms=forms,
-            released_at=now.astimezone(UTC).replace(microsecond=0),
-            sign_off=sign_off.strip(),
+            released_at=signature.signed_at,
+            sign_off=signature.sign_off,
             parent=candidate.parent,
             change=candidate.change,
             candidate=candidate.fingerprint,
@@ -201,19 +223,26 @@ def _publish(
         return _put_in_place(release, files, curated)
 
 
+def _first_signature(refined: ObjectStore, candidate: Candidate, signature: Signature) -> Signature:
+    """The signature that the candidate has, which is this one if it had none."""
+    key = f"{candidate.folder}/signature.json"
+    refined.create(key, signature.model_dump_json(indent=2).encode())
+    return Signature.model_validate_json(refined.get(key))
+
+
 def _put_in_place(release: Release, files: dict[str, Path | bytes], curated: ObjectStore) -> Release:
-    """Write the files, then ``release.json`` unless it is there."""
+    """Write the files, then ``release.json`` unless it is there; the release that is there."""
     key = release_key(release.name, release.version)
     for file, content in files.items():
         # What a release that was made meanwhile speaks of is not touched any more.
         if curated.stat(key) is not None:
-            return _other(release, curated)
+            return read_release(curated, release.name, release.version)
         _put(curated, release.prefix + file, content)
     curated.flush()
     if not curated.create(key, release.model_dump_json(indent=2).encode()):
-        return _other(release, curated)
-    # Another publisher, of another candidate, may have written between our write and our release: it stops at the
-    # sight of release.json, and what it wrote until then is put right here.
+        return read_release(curated, release.name, release.version)
+    # A publisher of another candidate may have written between our write and our release: it stops at the sight of
+    # release.json, and what it wrote until then is put right here.
     for file, content in files.items():
         with curated.local(release.prefix + file) as path:
             right = sha256_of_file(path) == _sha256(content)
@@ -221,16 +250,6 @@ def _put_in_place(release: Release, files: dict[str, Path | bytes], curated: Obj
             _put(curated, release.prefix + file, content)
     curated.flush()
     return release
-
-
-def _other(release: Release, curated: ObjectStore) -> Release:
-    made = read_release(curated, release.name, release.version)
-    if made.candidate == release.candidate and made.sign_off == release.sign_off:
-        return made
-    raise GateError(
-        f"{release.name}@{release.version} was released meanwhile, signed by {made.sign_off}.",
-        way_out="Build the candidate again (aida run): it shows what, if anything, is left to release.",
-    )
 
 
 def _put(curated: ObjectStore, key: str, content: Path | bytes) -> None:
@@ -272,14 +291,16 @@ class _Opened:
 
 @contextmanager
 def _opened(candidate: Candidate, refined: ObjectStore, work_dir: Path | None) -> Iterator[_Opened]:
-    """A candidate's tables, verified, for as long as the block lasts."""
+    """A candidate's tables, verified, for as long as the block lasts: copies, for a new build removes the old one."""
     with ExitStack() as stack:
         folder = stack.enter_context(scratch(work_dir))
         paths: dict[str, Path] = {}
         for table in candidate.tables:
+            path = folder / f"{table.table}.parquet"
             try:
-                path = stack.enter_context(refined.local(table.key))
-            except NotFoundError:
+                with refined.local(table.key) as original:
+                    shutil.copyfile(original, path)
+            except (NotFoundError, FileNotFoundError):
                 raise GateError(
                     f"The candidate of {candidate.collection} was built anew meanwhile.",
                     way_out="Look at the new one and sign that.",
@@ -290,7 +311,7 @@ def _opened(candidate: Candidate, refined: ObjectStore, work_dir: Path | None) -
                     way_out="Build the candidate again: aida run.",
                 )
             paths[table.table] = path
-        config = {"memory_limit": "1GB", "temp_directory": str(folder)}
+        config = {"memory_limit": "1GB", "temp_directory": str(folder / "spill")}
         db = stack.enter_context(duckdb.connect(config=dict(config)))
         for name, path in paths.items():
             db.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({literal(str(path))})")  # noqa: S608

@@ -222,9 +222,9 @@ class S3Store:
         return f"{self.url}/{key}"
 
     def storage_options(self) -> dict[str, str] | None:
-        """See ``ObjectStore``. None where the environment says it all: Polars reads the same variables."""
+        """See ``ObjectStore``. Empty where the environment says it all: Polars reads the same variables."""
         if self.access is None:
-            return None
+            return {}
         return {
             "aws_endpoint_url": self.access.endpoint,
             "aws_access_key_id": self.access.access_key_id,

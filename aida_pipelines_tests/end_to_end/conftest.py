@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from aida_pipelines.settings import CHECKOUT
@@ -43,12 +44,30 @@ class Home:
         return json.loads(self.run(*arguments, "--json", expect=expect).stdout)
 
     def tree(self) -> dict[str, str]:
-        """Relative path → SHA-256 of everything in the zones. Dagster's own records tell times: left out."""
+        """Relative path → SHA-256 of everything in the zones. Dagster's own records tell times: left out.
+
+        Of the warehouse the hash is of what its tables hold: DuckDB writes a random id into each file.
+        """
         return {
-            str(path.relative_to(self.path)): hashlib.sha256(path.read_bytes()).hexdigest()
+            str(path.relative_to(self.path)): _digest(path)
             for path in sorted(self.path.rglob("*"))
             if path.is_file() and path.relative_to(self.path).parts[0] in ("raw", "refined", "curated")
         }
+
+
+def _digest(path: Path) -> str:
+    content = path.read_bytes() if path.suffix != ".duckdb" else _rows_of(path)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _rows_of(path: Path) -> bytes:
+    with duckdb.connect(str(path), read_only=True) as db:
+        names = db.sql("SELECT schema_name, table_name, sql FROM duckdb_tables() ORDER BY ALL").fetchall()
+        views = db.sql(
+            "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY ALL"
+        ).fetchall()
+        rows = [db.sql(f'SELECT * FROM "{schema}"."{name}"').fetchall() for schema, name, _ in names]
+    return repr((names, views, rows)).encode()
 
 
 @pytest.fixture

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import pyarrow as pa
 import pytest
+from pydicom.dataset import Dataset
 
 from aida_pipelines.contracts.load import load_contracts
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.dicom.attributes import Attributes
 from aida_pipelines.dicom.parse import parse_file
+from aida_pipelines.harmonise.series import VOCABULARIES, Harmonised, Harmoniser
 from aida_pipelines.stages import Stage
 from aida_pipelines.storage.local import LocalStore
-from aida_pipelines.storage.objects import put_object
+from aida_pipelines.storage.objects import object_key, put_object
 from aida_pipelines.storage.receipts import Receipt, write_receipt
 from aida_pipelines.storage.tables import table_key, write_table
 
@@ -42,8 +47,8 @@ Row = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def instance_row(contracts: Contracts) -> Callable[[Path], Row]:
-    """A row of `instances` from a DICOM file, by the columns of the table's contract."""
+def instance_row(contracts: Contracts) -> Callable[[bytes], Row]:
+    """A row of `instances` from a DICOM file's bytes, by the columns of the table's contract."""
     contract = contracts.table("instances")
     columns = [
         (
@@ -55,8 +60,8 @@ def instance_row(contracts: Contracts) -> Callable[[Path], Row]:
         if "dicomKeyword" in column.custom
     ]
 
-    def row(path: Path) -> Row:
-        attributes = Attributes(parse_file(path.read_bytes()))
+    def row(data: bytes) -> Row:
+        attributes = Attributes(parse_file(data))
         found = {
             name: (list(attributes.values(keyword)) or None) if many else attributes.first(keyword)
             for name, keyword, many in columns
@@ -64,6 +69,45 @@ def instance_row(contracts: Contracts) -> Callable[[Path], Row]:
         return {**found, "subject": f"S{attributes.first('PatientID') or ''}"}
 
     return row
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a worker process does, on data sets in memory."""
+
+    store: LocalStore
+    harmoniser: Harmoniser
+    row: Callable[[bytes], Row]
+
+    def rows(self, data_sets: Iterable[Dataset]) -> list[Row]:
+        """The data sets' rows of `instances`; their files are put into the zone."""
+        rows = []
+        for ds in data_sets:
+            buffer = BytesIO()
+            ds.save_as(buffer, enforce_file_format=True)
+            data = buffer.getvalue()
+            same = {"site": "norr", "collection": "reference-images", "object_bytes": len(data)}
+            rows.append({**self.row(data), **same, "object_sha256": put_object(self.store, [data], "dcm")})
+        return rows
+
+    def __call__(self, data_sets: Iterable[Dataset]) -> Harmonised:
+        """These data sets, as one series."""
+        return self.harmoniser(self.rows(data_sets))
+
+    def image(self, volume: Row) -> nib.Nifti1Image:
+        """A volume's file, opened by nibabel: a reader that shares no code with the writer."""
+        data = self.store.get(object_key(volume["object_sha256"], "nii.gz"))
+        return nib.Nifti1Image.from_bytes(gzip.decompress(data))
+
+
+@pytest.fixture(scope="session")
+def harmonise(
+    tmp_path_factory: pytest.TempPathFactory, contracts: Contracts, instance_row: Callable[[bytes], Row]
+) -> Worker:
+    """``harmonise(data_sets)``: one series through a worker."""
+    root = tmp_path_factory.mktemp("worker")
+    store, vocabularies = LocalStore(root / "refined"), {n: contracts.vocabulary(n) for n in VOCABULARIES}
+    return Worker(store, Harmoniser(store, vocabularies, root / "work"), instance_row)
 
 
 @dataclass(frozen=True)
@@ -76,7 +120,7 @@ class Zone:
 
 
 @pytest.fixture
-def zone(tmp_path: Path, contracts: Contracts, instance_row: Callable[[Path], Row]) -> Zone:
+def zone(tmp_path: Path, contracts: Contracts, instance_row: Callable[[bytes], Row]) -> Zone:
     """An empty refined zone; ``zone.deliver(paths)`` puts DICOM files into it as one delivery."""
     store, contract = LocalStore(tmp_path / "refined"), contracts.table("instances")
     same = {
@@ -86,9 +130,9 @@ def zone(tmp_path: Path, contracts: Contracts, instance_row: Callable[[Path], Ro
 
     def deliver(paths: Iterable[Path]) -> None:
         rows = [
-            {**instance_row(path), **same, "object_sha256": put_object(store, [path.read_bytes()], "dcm"),
-             "object_bytes": path.stat().st_size}
-            for path in paths
+            {**instance_row(data), **same, "object_sha256": put_object(store, [data], "dcm"),
+             "object_bytes": len(data)}
+            for data in map(Path.read_bytes, paths)
         ]  # fmt: skip
         table = write_table(
             store, "instances", table_key("instances", DELIVERY), contract.arrow_schema, rows,

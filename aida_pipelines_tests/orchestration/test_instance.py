@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import dagster as dg
+import psutil
 import pytest
 
-from aida_pipelines.orchestration.instance import bury_dead_runs, open_instance, own_tags
+from aida_pipelines.orchestration.instance import bury_dead_runs, burying, open_instance, own_tags
 
 ENV = {k: v for k, v in os.environ.items() if not k.startswith("DAGSTER_")}
 
@@ -44,12 +47,19 @@ def test_a_run_whose_process_was_killed_is_marked_and_gives_back_its_slot(instan
         "instance = open_instance(Path(sys.argv[1]))\n"
         "dg.materialize([dies], instance=instance, tags=own_tags())\n"
     )
-    died = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "dagster")], env=ENV, check=False, capture_output=True
+    died = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "dagster")],
+        env=ENV,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
-    assert died.returncode == -signal.SIGKILL
+    while (
+        psutil.Process(died.pid).status() != psutil.STATUS_ZOMBIE
+    ):  # dead, and nobody has asked how it ended
+        time.sleep(0.05)
     assert instance.get_runs()[0].status is dg.DagsterRunStatus.STARTED
     assert bury_dead_runs(instance) == 1
+    assert died.wait() == -signal.SIGKILL
     assert instance.get_runs()[0].status is dg.DagsterRunStatus.FAILURE
     assert instance.event_log_storage.get_concurrency_info("cpu").active_slot_count == 0
 
@@ -60,3 +70,33 @@ def test_a_run_whose_process_is_alive_is_left_alone(instance):
         assert bury_dead_runs(instance) == 0
 
     assert dg.materialize([looks], instance=instance, tags=own_tags()).success
+
+
+def test_a_run_that_waits_gets_the_slot_of_one_that_dies_meanwhile(instance, tmp_path):
+    """`aida run` after a kill, when the killed process takes its time to die."""
+    program = (
+        "import time, dagster as dg, sys; from pathlib import Path\n"
+        "from aida_pipelines.orchestration.instance import open_instance, own_tags\n"
+        "@dg.asset(pool='cpu')\n"
+        "def holds() -> None: time.sleep(600)\n"
+        "dg.materialize([holds], instance=open_instance(Path(sys.argv[1])), tags=own_tags())\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "dagster")],
+        env=ENV,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    storage = instance.event_log_storage
+    while (
+        "cpu" not in storage.get_concurrency_keys() or not storage.get_concurrency_info("cpu").claimed_slots
+    ):
+        time.sleep(0.05)
+
+    @dg.asset(pool="cpu")
+    def waits() -> None: ...
+
+    with burying(instance, every_seconds=0.2):
+        threading.Timer(1, holder.kill).start()
+        assert dg.materialize([waits], instance=instance, tags=own_tags()).success
+    holder.wait()
