@@ -37,6 +37,9 @@ def serve(host: str, port: int) -> None:
 
     if _listening(host, port):
         raise UsageError(f"Something listens on port {port} already.", way_out="aida ui --port …")
+    # A service manager ends it with SIGTERM, and a shell starts what runs in its background deaf to SIGINT.
+    for end in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(end, signal.default_int_handler)
     home = dagster_home()
     with open_instance(home) as instance:
         bury_dead_runs(instance)

@@ -255,7 +255,8 @@ class _Compiler:
             self._add("values", name, "expect_column_values_to_be_in_set", kwargs, words, items=items)
         pattern = options.get("pattern")
         if pattern is not None and self._is_pattern(pattern, (*at, "pattern")):
-            kwargs = {"regex": pattern}
+            # $ alone would also match before a line feed at the value's end.
+            kwargs = {"regex": rf"\A(?:{pattern})\Z"}
             words = f"matches {pattern}"
             self._add("pattern", name, "expect_column_values_to_match_regex", kwargs, words, items=items)
         bounds = self._bounds(options, ("minLength", "maxLength"), at)

@@ -74,12 +74,13 @@ def evaluate(rules: Sequence[Rule], parts: Iterable[pl.DataFrame], *, table: str
 
 
 def _suites(rules: Sequence[Rule], table: str) -> list[_Suite]:
-    """One suite for the rules on rows, one for each list column with rules on its items."""
-    groups: dict[str | None, list[Rule]] = {}
+    """A suite for the rules on one column, one for each pair of columns, one for each list's items."""
+    groups: dict[tuple[str, ...], list[Rule]] = {}
     for rule in rules:
-        groups.setdefault(rule.columns[0] if rule.items else None, []).append(rule)
+        kind = "items" if rule.items else "pair" if len(rule.columns) > 1 else "rows"
+        groups.setdefault((kind,) if kind == "rows" else (kind, *rule.columns), []).append(rule)
     context = _context()
-    return [_Suite(context, group, exploded=column, table=table) for column, group in groups.items()]
+    return [_Suite(context, group, kind=kind, table=table) for (kind, *_), group in groups.items()]
 
 
 def _context() -> Any:
@@ -103,16 +104,16 @@ def _context() -> Any:
 
 
 class _Suite:
-    """Rules that see the same rows."""
+    """Rules that see the same rows: ``rows`` as they are, a ``pair`` of columns, or the ``items`` of a list."""
 
-    def __init__(self, context: Any, rules: Sequence[Rule], *, exploded: str | None, table: str) -> None:
+    def __init__(self, context: Any, rules: Sequence[Rule], *, kind: str, table: str) -> None:
         import great_expectations as gx
 
         self.rules = {rule.name: rule for rule in rules}
         self.columns = sorted({column for rule in rules for column in rule.columns})
-        self.exploded = exploded
+        self.kind = kind
         self.table = table
-        name = exploded or "rows"
+        name = "-".join((kind, *self.columns)) if kind != "rows" else kind
         asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
         self.batches = asset.add_batch_definition_whole_dataframe(name)
         self.suite = gx.ExpectationSuite(name=name, expectations=[self._expectation(rule) for rule in rules])
@@ -120,14 +121,24 @@ class _Suite:
     def add(self, part: pl.DataFrame, tallies: Mapping[str, Tally]) -> None:
         """Evaluate one part and add what was found to ``tallies``."""
         frame = part.select(self.columns)
-        if self.exploded:
-            frame = frame.explode(self.exploded, empty_as_null=True)
+        incomplete = 0
+        if self.kind == "items":
+            frame = frame.explode(self.columns[0], empty_as_null=True)
+        elif self.kind == "pair":
+            # It compares missing values as if they were some, and fails where it can't.
+            frame = frame.drop_nulls()
+            incomplete = part.height - frame.height
         else:
             # Its rules on lengths measure the text of a value. Only they look at whole lists: a sign for each item.
             lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
             frame = frame.with_columns(
                 pl.lit("·").repeat_by(pl.col(name).list.len()).list.join("").alias(name) for name in lists
             )
+        for name in self.rules if incomplete else ():
+            tallies[name].rows += incomplete
+            tallies[name].missing += incomplete
+        if frame.is_empty():
+            return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pandas = frame.to_pandas(use_pyarrow_extension_array=True)

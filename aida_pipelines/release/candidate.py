@@ -164,6 +164,12 @@ def _same(built: Candidate, wanted: dict[str, str], parent: Release | None) -> b
     return released and {**built.inputs, _PARENT: wanted[_PARENT]} == wanted
 
 
+def has_deliveries(collection: str, refined: ObjectStore) -> bool:
+    """Whether a delivery for the collection has come as far as its quality checks."""
+    usable, _ = sources(refined, collection)
+    return bool(usable)
+
+
 def build_candidate(
     collection: str,
     *,

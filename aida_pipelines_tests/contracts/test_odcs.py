@@ -115,7 +115,7 @@ def rule(column, options):
 @pytest.mark.parametrize(
     ("column", "name", "expectation", "kwargs"),
     [
-        (rule("string", "logicalTypeOptions: {pattern: '^[A-Z]+$'}"), "pattern.c", "match_regex", {"regex": "^[A-Z]+$"}),
+        (rule("string", "logicalTypeOptions: {pattern: '^[A-Z]+$'}"), "pattern.c", "match_regex", {"regex": r"\A(?:^[A-Z]+$)\Z"}),
         (rule("string", "enum: [{value: CT}, {value: MR}]"), "values.c", "be_in_set", {"value_set": ["CT", "MR"]}),
         (rule("integer", "enum: [{value: 1}, {value: 2}]"), "values.c", "be_in_set", {"value_set": [1, 2]}),
         (rule("integer", "logicalTypeOptions: {minimum: 1}"), "range.c", "be_between", {"min_value": 1, "strict_min": False}),

@@ -71,13 +71,15 @@ def test_most_of_ct_and_mr_is_refined(home):
 
 
 def reference_volumes(folder: Path, out: Path) -> list[nibabel.Nifti1Image]:
-    """What dcm2niix makes of a folder; of a tilted series the volume as acquired, not the sheared copy."""
+    """What dcm2niix makes of a folder; of a series whose gantry was tilted the straightened volume (``Tilt_Eq``)."""
     out.mkdir()
     subprocess.run(
         [Path(sys.executable).with_name("dcm2niix"), "-z", "n", "-o", out, "-f", "%j", folder],
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    return [nibabel.load(path) for path in sorted(out.glob("*.nii")) if "Tilt" not in path.name]
+    made = sorted(out.glob("*.nii"))
+    straightened = [path for path in made if "Tilt_Eq" in path.name]
+    return [nibabel.load(path) for path in straightened or made]
 
 
 def world_of(image: nibabel.Nifti1Image) -> dict[tuple[float, float, float], float]:

@@ -61,12 +61,17 @@ def instance_row(contracts: Contracts) -> Callable[[bytes], Row]:
     ]
 
     def row(data: bytes) -> Row:
-        attributes = Attributes(parse_file(data))
+        parsed = parse_file(data)
+        attributes = Attributes(parsed)
         found = {
             name: (list(attributes.values(keyword)) or None) if many else attributes.first(keyword)
             for name, keyword, many in columns
         }
-        return {**found, "subject": f"S{attributes.first('PatientID') or ''}"}
+        return {
+            **found,
+            "transfer_syntax_uid": parsed.transfer_syntax,
+            "subject": f"S{attributes.first('PatientID') or ''}",
+        }
 
     return row
 
@@ -119,10 +124,9 @@ class Zone:
     deliver: Callable[[Iterable[Path]], None]
 
 
-@pytest.fixture
-def zone(tmp_path: Path, contracts: Contracts, instance_row: Callable[[bytes], Row]) -> Zone:
-    """An empty refined zone; ``zone.deliver(paths)`` puts DICOM files into it as one delivery."""
-    store, contract = LocalStore(tmp_path / "refined"), contracts.table("instances")
+def make_zone(root: Path, contracts: Contracts, instance_row: Callable[[bytes], Row]) -> Zone:
+    """An empty refined zone under ``root``; ``zone.deliver(paths)`` puts DICOM files into it as one delivery."""
+    store, contract = LocalStore(root / "refined"), contracts.table("instances")
     same = {
         "delivery": DELIVERY, "site": "norr", "collection": "reference-images", "profile": "test 1",
         "source_sha256": "0" * 64, "code_version": "test/1", "contract_version": contract.version,
@@ -136,7 +140,7 @@ def zone(tmp_path: Path, contracts: Contracts, instance_row: Callable[[bytes], R
         ]  # fmt: skip
         table = write_table(
             store, "instances", table_key("instances", DELIVERY), contract.arrow_schema, rows,
-            order_by=contract.order_by, work_dir=tmp_path / "work",
+            order_by=contract.order_by, work_dir=root / "work",
         )  # fmt: skip
         receipt = Receipt(
             stage=Stage.DEIDENTIFICATION, delivery=DELIVERY, site="norr", collection="reference-images",
@@ -144,4 +148,10 @@ def zone(tmp_path: Path, contracts: Contracts, instance_row: Callable[[bytes], R
         )  # fmt: skip
         write_receipt(store, receipt)
 
-    return Zone(store, tmp_path / "work", deliver)
+    return Zone(store, root / "work", deliver)
+
+
+@pytest.fixture
+def zone(tmp_path: Path, contracts: Contracts, instance_row: Callable[[bytes], Row]) -> Zone:
+    """An empty refined zone, as ``make_zone`` makes it."""
+    return make_zone(tmp_path, contracts, instance_row)

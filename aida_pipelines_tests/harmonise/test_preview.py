@@ -27,6 +27,7 @@ def shown(ds, tmp_path):
     return take(Shot(path, 0, 1.0)).pixels
 
 
+@settings(max_examples=25)
 @given(st.data(), st.integers(1, 9), st.sampled_from([(), (3,)]), st.floats(0.1, 10))
 def test_a_sheet_of_any_pictures_is_a_png_of_at_most_512_pixels(data, many, colours, aspect):
     sides = st.tuples(st.integers(1, 40), st.integers(1, 40))

@@ -121,3 +121,10 @@ def test_a_delivery_that_comes_right_after_a_request_is_not_forgotten(hub):
     assert "reference-images" in hub.tick()[CANDIDATE]
     hub.wrote(QUALITY, "norr_2")
     assert "reference-images" in hub.tick()[CANDIDATE]
+
+
+def test_a_collection_that_nothing_was_delivered_for_has_no_candidate_and_no_failed_run(hub):
+    job = hub.both.resolve_job_def("candidate")
+    run = job.execute_in_process(partition_key="head-ct", instance=hub.instance)
+    assert run.success
+    assert not run.get_asset_materialization_events()

@@ -3,6 +3,7 @@
 https://docs.dagster.io/guides/build/partitions-and-backfills/defining-dependencies-between-partitioned-assets
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -39,22 +40,29 @@ def candidate_asset(contracts: Contracts) -> dg.AssetsDefinition:
         code_version=candidates.VERSION,
         automation_condition=AFTER_EACH_DELIVERY,
         tags={"zone": "refined"},
+        output_required=False,  # a collection that nothing has been delivered for has no candidate
     )
-    def candidate(context: dg.AssetExecutionContext, zones: RefinementZones) -> dg.MaterializeResult[None]:
+    def candidate(
+        context: dg.AssetExecutionContext, zones: RefinementZones
+    ) -> Iterator[dg.MaterializeResult[None]]:
         """The next version of a collection's dataset as it would be released now.
 
         Holds the series that meet the collection's criteria and pass its blocking gates, from every delivery
         that is checked. Rebuilt after each delivery; nothing of it is public until a steward signs.
         """
         with explained():
+            refined = zones.refined()
+            if not candidates.has_deliveries(context.partition_key, refined):
+                context.log.info("Nothing has been delivered and checked for this collection yet.")
+                return
             built = candidates.build_candidate(
                 context.partition_key,
-                refined=zones.refined(),
+                refined=refined,
                 curated=zones.curated(),
                 contracts=zones.contracts(),
                 work_dir=zones.work,
             )
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 "next version": built.version,
                 "parent": built.parent or "none",
