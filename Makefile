@@ -8,7 +8,7 @@ STAMP   := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-core test-slow test-all lint format ui docs bench bench-deid bench-midi fuzz lock clean
+.PHONY: help install demo test test-slow test-all lint format ui docs bench bench-deid bench-midi fuzz lock clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,9 +26,6 @@ demo: $(STAMP) ## Two deliveries from two hospitals to a signed, pulled, verifie
 
 test: $(STAMP) ## The default suite: under 10 minutes on 2 cores
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not slow and not browser"
-
-test-core: $(STAMP) ## The part of `make test` that CI runs today: pure packages, no servers, no whole runs
-	$(BIN)/pytest -n $(WORKERS) aida_pipelines_tests/contracts aida_pipelines_tests/dicom aida_pipelines_tests/deid
 
 test-slow: $(STAMP) ## What takes minutes: large deliveries, kills, the UI in a browser
 	$(BIN)/pytest -m "slow or browser"

@@ -67,9 +67,9 @@ def of_table(file: TableFile) -> dict[str, Any]:
     """Facts about one table as written."""
     return {
         "dagster/row_count": file.rows,
-        "bytes": dg.MetadataValue.int(file.bytes),
-        "object": dg.MetadataValue.text(file.key),
-        "sha256": dg.MetadataValue.text(file.sha256),
+        "table's bytes": dg.MetadataValue.int(file.bytes),
+        "table's object": dg.MetadataValue.text(file.key),
+        "table's sha256": dg.MetadataValue.text(file.sha256),
     }
 
 
@@ -85,7 +85,10 @@ def of_receipt(receipt: Receipt) -> dict[str, Any]:
         facts["counts"] = counts_table(receipt.counts)
     if receipt.reasons:
         facts["not passed on"] = reasons_table(receipt.reasons)
-    facts.update({name: float(value) for name, value in receipt.figures.items()})
+    # Whole numbers as such: "41861" reads as a count, "41861.0" as a measurement.
+    facts.update(
+        {name: int(value) if value == int(value) else float(value) for name, value in receipt.figures.items()}
+    )
     return facts
 
 

@@ -57,30 +57,49 @@ def page(address):
         browser.close()
 
 
-def seen(page, url: str, *words: str) -> None:
+def seen(page, name: str, url: str, *words: str) -> None:
+    """Open a page, wait until each of the words is on it; keep a picture if AIDA_SCREENSHOTS names a folder."""
     page.goto(url, wait_until="domcontentloaded")
     for word in words:
         page.get_by_text(word).first.wait_for(timeout=60_000)
     if folder := os.environ.get("AIDA_SCREENSHOTS"):
-        page.wait_for_timeout(2500)  # the graph is laid out after its words are there
-        name = url.partition("//")[2].partition("/")[2].replace("/", "-").partition("?")[0]
+        page.wait_for_timeout(8000)  # the graph is laid out, and moves, after its words are there
         page.screenshot(path=f"{folder}/{name}.png")
 
 
-def test_the_asset_graph_shows_both_locations(page, address):
-    seen(page, f"{address}/asset-groups", "files", "instances", "series", "quality", "candidate", "release")
+def test_the_asset_graph_shows_the_stages_of_both_locations(page, address):
+    stages = ("raw_ingest", "deidentification", "harmonisation", "quality_checks", "curated_datasets")
+    groups = "%2C".join(f"global%40global%3A{stage}" for stage in (*stages, "warehouse"))
+    tables = ("files", "instances", "series", "quality", "candidate", "release")
+    seen(page, "asset_graph", f"{address}/asset-groups/?expanded={groups}", *stages, *tables)
+
+
+def test_no_dialog_stands_before_the_work(page, address):
+    page.goto(f"{address}/asset-groups", wait_until="networkidle")
+    assert not page.get_by_text("Join the Dagster community").count()
 
 
 def test_an_asset_shows_its_deliveries(page, address):
-    seen(page, f"{address}/assets/refined/instances?view=partitions", "norr", "syd")
+    seen(
+        page, "deliveries", f"{address}/assets/refined/instances?view=partitions", "norr_demo_1", "syd_demo_1"
+    )
+
+
+def test_a_delivery_says_what_was_not_passed_on_why_and_what_to_do(page, address):
+    words = ("not passed on", "burned-in-text", "what to do", "Look at the picture at the site")
+    url = f"{address}/assets/refined/instances?view=partitions&partition=norr_demo_1"
+    seen(page, "delivery", url, *words)
 
 
 def test_an_asset_shows_its_checks(page, address):
-    seen(page, f"{address}/assets/refined/rejections?view=checks", "no_identifier_found")
+    seen(
+        page, "checks", f"{address}/assets/refined/rejections?view=checks", "no_identifier_found", "contract"
+    )
 
 
-def test_an_asset_page_says_what_was_not_passed_on(page, address):
-    seen(page, f"{address}/assets/refined/instances?view=overview", "not passed on")
+def test_a_candidate_shows_what_would_be_released(page, address):
+    url = f"{address}/assets/curated/candidate?view=partitions&partition=reference-images"
+    seen(page, "candidate", url, "next version", "selection", "deliveries")
 
 
 def test_no_identifier_is_on_any_of_these_pages(page, address):
