@@ -8,7 +8,7 @@ STAMP   := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-all lint format ui docs bench lock clean
+.PHONY: help install demo test test-slow test-all lint format ui docs bench bench-deid bench-midi fuzz lock clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -47,8 +47,17 @@ ui: $(STAMP) ## The Dagster UI on http://127.0.0.1:3000
 docs: $(STAMP) ## Make the pages that are generated from contracts and code
 	$(BIN)/python -m tools.make_docs
 
+bench-deid: $(STAMP) ## De-identification beside its peers; writes docs/benchmarks/deid.md
+	$(BIN)/python -m benchmarks.deid
+
 bench: $(STAMP) ## Figures that the docs quote; prints them
-	$(BIN)/python benchmarks/storage.py
+	$(BIN)/python -m pytest -q -s -p aida_pipelines_tests.servers benchmarks/storage.py
+
+bench-midi: $(STAMP) ## De-identification scored in the form of the MIDI-B challenge
+	$(BIN)/python -m benchmarks.midi
+
+fuzz: $(STAMP) ## 100,000 mutated files through de-identification; fails on a crash or a hang
+	$(BIN)/python -m benchmarks.fuzz 100000
 
 lock: ## Pin every dependency with its hash (needs uv)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --extra dev --extra build pyproject.toml -o requirements.lock

@@ -187,6 +187,13 @@ _ALL = (
         "Ask the site to send it again, then reject this one.",
     ),
     Reason(
+        "frames-unreadable",
+        Stage.DEIDENTIFICATION,
+        Outcome.QUARANTINED,
+        "The pixel data, or the table of where frames begin, are not what header and transfer syntax say.",
+        "Ask the site to send it again, or to export it uncompressed; then reject this one.",
+    ),
+    Reason(
         "verification-failed",
         Stage.DEIDENTIFICATION,
         Outcome.QUARANTINED,

@@ -16,8 +16,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 
 class Option(StrEnum):
-    """The options of PS3.15 annex E.3 that a profile may take; the values are used in contracts."""
+    """The options of PS3.15 annex E.3 that table E.1-1 knows; the values are used in contracts."""
 
+    RETAIN_SAFE_PRIVATE = "retain-safe-private"
     RETAIN_UIDS = "retain-uids"
     RETAIN_DEVICE_IDENTITY = "retain-device-identity"
     RETAIN_INSTITUTION_IDENTITY = "retain-institution-identity"
@@ -25,6 +26,8 @@ class Option(StrEnum):
     RETAIN_LONGITUDINAL_FULL_DATES = "retain-longitudinal-full-dates"
     RETAIN_LONGITUDINAL_MODIFIED_DATES = "retain-longitudinal-modified-dates"
     CLEAN_DESCRIPTORS = "clean-descriptors"
+    CLEAN_STRUCTURED_CONTENT = "clean-structured-content"
+    CLEAN_GRAPHICS = "clean-graphics"
 
 
 class Action(StrEnum):
@@ -60,8 +63,17 @@ def _sop_class(name: str) -> str:
     raise ValueError(f"{name!r} is no SOP class of the standard (a keyword, a name or a UID)")
 
 
+def _private_attribute(name: str) -> str:
+    if not re.fullmatch(r"\([0-9A-Fa-f]{3}[13579BDFbdf],xx[0-9A-Fa-f]{2}\)", name):
+        raise ValueError(f"{name!r} is no private attribute: write '(gggg,xxee)', whatever the block")
+    return name.upper().replace("X", "x")
+
+
 Attribute = Annotated[str, AfterValidator(_attribute)]
 """An attribute by keyword or ``(gggg,eeee)``."""
+
+PrivateAttribute = Annotated[str, AfterValidator(_private_attribute)]
+"""A private attribute as ``(gggg,xxee)``; ``xx`` stands for the block, which may differ from file to file."""
 
 SopClass = Annotated[str, AfterValidator(_sop_class)]
 """A SOP class; a keyword or name is turned into its UID."""
@@ -83,6 +95,34 @@ class AttributeRule(_Strict):
     attributes: tuple[Attribute, ...] = Field(min_length=1)
     action: Action
     reason: str = Field(min_length=1)
+
+
+class PrivateRule(_Strict):
+    """A decision on private attributes of one creator, beside table E.3.10-1 of PS3.15.
+
+    Only numbers can be kept: what a private text or sequence may hold is known to its manufacturer alone.
+
+    Attributes:
+        creator: Private Creator, as written in the data set.
+        attributes: Which of its attributes.
+        vr: What they are; one that is written as anything else goes.
+        action: ``keep``, or ``remove`` for what the standard calls safe and this profile doesn't.
+        reason: Why, for the person who reviews the profile.
+        source: Where it is documented what they hold.
+    """
+
+    creator: str = Field(min_length=1)
+    attributes: tuple[PrivateAttribute, ...] = Field(min_length=1)
+    vr: Literal["DS", "IS", "US", "SS", "UL", "SL", "FL", "FD"] | None = None
+    action: Literal[Action.KEEP, Action.REMOVE]
+    reason: str = Field(min_length=1)
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _says_what_is_kept(self) -> PrivateRule:
+        if self.action is Action.KEEP and not (self.vr and self.source):
+            raise ValueError("to keep private attributes, say their vr and the source that documents them")
+        return self
 
 
 class Layer(_Strict):
@@ -138,6 +178,7 @@ class DeidProfile(_Strict):
         sop_classes: Kinds of objects that are let through; all others are held.
         pixel_text: When pixels may hold identifying text.
         rules: Exceptions and additions; a later rule wins.
+        private: Private attributes beside those that the standard calls safe; a later rule wins.
         layers: Rules for some modalities or manufacturers.
         fingerprint: SHA-256 of the contract's bytes, set by whoever loads it.
     """
@@ -151,6 +192,7 @@ class DeidProfile(_Strict):
     sop_classes: frozenset[SopClass]
     pixel_text: PixelText
     rules: tuple[AttributeRule, ...] = ()
+    private: tuple[PrivateRule, ...] = ()
     layers: tuple[Layer, ...] = ()
     fingerprint: str = ""
 

@@ -14,6 +14,11 @@ from aida_pipelines.contracts.vocabulary import normalise
 MAX_DIGITS = 8
 """A description whose numbers together have more digits than this loses all of them: they may spell an id."""
 
+_JOINED_NUMBERS = re.compile(
+    r"(?<![\d.,])(?:\d{1,4}([-/.])\d{1,3}(\1\d{1,4})+|0\d{1,3}[-/ ]+\d{2,}([ -]\d{2,})*|\d+-\d{5,})(?!\d)"
+)
+"""Three or more numbers with one sign between them: a date, a computer's address; a telephone number; an id."""
+
 _WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)?[^\W_]*")
 _NUMBER = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,3})?)([^\W\d_]*)")
 _LETTERS_THEN_NUMBER = re.compile(r"([^\W\d_]+)([0-9]{1,4}(?:[.,][0-9]{1,2})?)([^\W\d_]*)")
@@ -35,7 +40,13 @@ class DescriptorCleaner:
 
         ``"T1 ax +Gd Anna Svensson"`` becomes ``"T1 ax +Gd"``.
         """
-        kept = [match for match in _WORD.finditer(text) if self._allowed(match.group())]
+        text = _JOINED_NUMBERS.sub("?", text)
+        kept, last_kept = [], True
+        for match in _WORD.finditer(text):
+            # A bare number behind a word that goes is part of it: house numbers, post codes, numbers of wards.
+            last_kept = self._allowed(match.group()) and (last_kept or not match.group().isdigit())
+            if last_kept:
+                kept.append(match)
         numeric = [match for match in kept if _NUMBER.fullmatch(match.group())]
         if sum(char.isdigit() for match in numeric for char in match.group()) > MAX_DIGITS:
             kept = [match for match in kept if match not in numeric]

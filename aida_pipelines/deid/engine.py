@@ -11,20 +11,25 @@ file.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from types import MappingProxyType
 
 from pydicom._uid_dict import UID_dictionary
+from pydicom.charset import python_encoding
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
+from aida_pipelines.deid.content import VALUES
 from aida_pipelines.deid.dates import shift_value
 from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.honest import TEMPORAL_VRS, is_honest
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
-from aida_pipelines.dicom.parse import Element, Encoding, ParsedFile, Source, parse_file, vr_of
+from aida_pipelines.dicom.frames import Blank, foreign_bytes
+from aida_pipelines.dicom.parse import EXPLICIT, Element, Encoding, ParsedFile, Source, parse_file, vr_of
 from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, numbers, strings
 from aida_pipelines.errors import InstanceOutcome, Quarantine
 
@@ -36,7 +41,9 @@ _SAMPLES, _PHOTOMETRIC, _FRAMES = 0x00280002, 0x00280004, 0x00280008
 _ROWS, _COLUMNS, _BITS = 0x00280010, 0x00280011, 0x00280100
 _BURNED_IN, _TEMPORAL_MODIFIED = 0x00280301, 0x00280303
 _IDENTITY_REMOVED, _METHOD, _METHOD_CODES = 0x00120062, 0x00120063, 0x00120064
-_OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003})
+_VALUE_TYPE, _CONCEPT_NAME = 0x0040A040, 0x0040A043
+OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003})
+"""Extended Offset Table and what belongs to it: places in the pixel data."""
 
 _VIDEO_SYNTAXES = ("1.2.840.10008.1.2.4.10", "1.2.840.10008.1.2.7.")
 """MPEG-2, MPEG-4, HEVC (4.100 to 4.108) and SMPTE ST 2110: any number of frames in one fragment."""
@@ -55,6 +62,9 @@ METHOD_CODES: dict[Option | None, tuple[str, str]] = {
     Option.RETAIN_PATIENT_CHARACTERISTICS: ("113108", "Retain Patient Characteristics Option"),
     Option.RETAIN_DEVICE_IDENTITY: ("113109", "Retain Device Identity Option"),
     Option.RETAIN_UIDS: ("113110", "Retain UIDs Option"),
+    Option.RETAIN_SAFE_PRIVATE: ("113111", "Retain Safe Private Option"),
+    Option.CLEAN_STRUCTURED_CONTENT: ("113104", "Clean Structured Content Option"),
+    Option.CLEAN_GRAPHICS: ("113103", "Clean Graphics Option"),
     Option.RETAIN_INSTITUTION_IDENTITY: ("113112", "Retain Institution Identity Option"),
 }
 """De-identification Method Code Sequence: PS3.16 CID 7050, coding scheme DCM."""
@@ -75,8 +85,6 @@ _REGISTERED_UID = re.compile(
     r"|2\.16\.840\.1\.113883\.6\.\d{1,3}"  # code systems registered with HL7 (PS3.16 chapter 8)
 )
 
-_NUMERIC_CHARACTERS = frozenset(b"0123456789+-.eE\\ \0")
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -94,6 +102,7 @@ class Deidentified:
     Attributes:
         header: Preamble, file meta information and data set up to the pixel data.
         pixels: The pixel data element as it is in the source (a view), empty if there is none.
+        blanks: The parts of it that hold something else than the image; they are passed on as zeros.
         source: The source as parsed; ``verify`` takes the original identifiers from it.
         subject: The subject's pseudonym.
         changes: What was done, one entry an attribute that did not stay as it was.
@@ -104,11 +113,79 @@ class Deidentified:
     source: ParsedFile
     subject: str
     changes: tuple[Change, ...]
+    blanks: tuple[Blank, ...] = ()
 
     @property
-    def parts(self) -> tuple[bytes, memoryview]:
+    def parts(self) -> tuple[bytes | memoryview, ...]:
         """What to write, in order."""
-        return self.header, self.pixels
+        parts: list[bytes | memoryview] = [self.header]
+        position = 0
+        for start, stop in self.blanks:
+            parts += (self.pixels[position:start], bytes(stop - start))
+            position = stop
+        return (*parts, self.pixels[position:])
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredPixels:
+    """What the image pixel module declares (PS3.3 C.7.6.3).
+
+    Attributes:
+        is_image: Whether there must be pixel data.
+        native: Bytes that they have when not compressed.
+        frames: How many frames these are.
+    """
+
+    is_image: bool
+    native: int
+    frames: int
+
+    def blanks(self, parsed: ParsedFile) -> tuple[Blank, ...]:
+        """Compare the pixel data with what is declared.
+
+        Returns:
+            What in them is no image, relative to their start.
+
+        Raises:
+            Quarantine: ``pixel-data-truncated``, or ``frames-unreadable`` for what isn't of its transfer syntax.
+        """
+        span, syntax = parsed.pixels, parsed.transfer_syntax
+        if span is None:
+            if self.is_image:
+                raise Quarantine("pixel-data-truncated")
+            return ()
+        if self.is_image:
+            if span.fragments is None:
+                missing = span.stop - span.value < self.native
+            else:
+                missing = span.fragments < (1 if syntax.startswith(_VIDEO_SYNTAXES) else self.frames)
+            if missing:
+                raise Quarantine("pixel-data-truncated")
+        found = foreign_bytes(
+            parsed.data, span, parsed.encoding, syntax, native=self.native, frames=self.frames
+        )
+        return tuple((start - span.start, stop - span.start) for start, stop in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What holds for an instance as a whole and decides how each of its elements is rewritten.
+
+    Attributes:
+        subject: The subject's pseudonym.
+        rules: The actions.
+        charset: Python's names for the character set of the top level.
+        sop_class: The SOP class.
+        pixels: What is declared of pixel data.
+        added: Elements that say what was done, by tag.
+    """
+
+    subject: str
+    rules: Rules
+    charset: Sequence[str]
+    sop_class: str
+    pixels: DeclaredPixels
+    added: dict[int, bytes]
 
 
 class Deidentifier:
@@ -150,29 +227,63 @@ class Deidentifier:
             raise Quarantine("deid-failed") from None
 
     def _deidentify(self, parsed: ParsedFile, reviewed: bool) -> Deidentified:
-        top = _Top(parsed)
+        top = Top(parsed)
+        decided = self.decide(top, reviewed)
+        blanks = decided.pixels.blanks(parsed)
+        rewriter = self.rewriter(parsed, decided)
+        written = rewriter.data_set(parsed.elements, parsed.encoding, decided.charset, top_level=True)
+        return self.assembled(parsed, decided, top.instance, written, rewriter.changes, blanks)
+
+    def decide(self, top: Top, reviewed: bool) -> Decisions:
+        """What holds for the instance as a whole, out of nothing but what is read of ``top``.
+
+        Raises:
+            Quarantine: It isn't let through.
+        """
         self._admit(top, reviewed)
-        _check_pixels(parsed, top)
-        if not top.text(_STUDY) or not top.text(_SERIES):
+        study, series = top.text(_STUDY), top.text(_SERIES)
+        if not study or not series:
             raise Quarantine("no-series")
-        subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), top.text(_STUDY))
-        rules = self._rules.rules_for(top.text(_MODALITY), top.text(_MANUFACTURER))
-        rewriter = _Rewriter(parsed, rules, self._pseudonyms, self._cleaner, subject)
-        written = rewriter.data_set(parsed.elements, parsed.encoding, top.charset, top_level=True)
-        written.update(self._result_attributes(parsed.encoding, subject))
+        sop_class = top.text(_SOP_CLASS)
+        subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), study)
+        added = self._result_attributes(top.encoding, subject)
         if reviewed:
-            written[_BURNED_IN] = encode_element(_BURNED_IN, "CS", b"NO", parsed.encoding)
-        meta = encode_file_meta(
-            top.text(_SOP_CLASS), rewriter.uid(top.text(_SOP_INSTANCE)), parsed.transfer_syntax
+            added[_BURNED_IN] = encode_element(_BURNED_IN, "CS", b"NO", top.encoding)
+        return Decisions(
+            subject=subject,
+            rules=self._rules.rules_for(top.text(_MODALITY), top.text(_MANUFACTURER), sop_class),
+            charset=top.charset,
+            sop_class=sop_class,
+            pixels=_declared_pixels(top),
+            added=added,
         )
+
+    def rewriter(self, parsed: ParsedFile, decided: Decisions) -> _Rewriter:
+        """What rewrites the elements of ``parsed``."""
+        return _Rewriter(parsed, decided.rules, self._pseudonyms, self._cleaner, decided.subject)
+
+    def assembled(
+        self,
+        parsed: ParsedFile,
+        decided: Decisions,
+        sop_instance: str,
+        written: dict[int, bytes],
+        changes: Sequence[Change],
+        blanks: tuple[Blank, ...],
+    ) -> Deidentified:
+        """The result out of the rewritten elements by tag, to which the decided ones are added."""
+        written.update(decided.added)
+        new_instance = _uid_of(sop_instance, self._pseudonyms)
+        meta = encode_file_meta(decided.sop_class, new_instance, parsed.transfer_syntax)
         span = parsed.pixels
         view = memoryview(parsed.data)
         return Deidentified(
-            header=meta + b"".join(written[tag] for tag in sorted(written)),
+            header=meta + b"".join([written[tag] for tag in sorted(written)]),
             pixels=view[span.start : span.stop] if span else view[:0],
             source=parsed,
-            subject=subject,
-            changes=tuple(rewriter.changes),
+            subject=decided.subject,
+            changes=tuple(changes),
+            blanks=blanks,
         )
 
     def subject_of(self, patient_id: str, issuer: str, study_instance_uid: str) -> str:
@@ -183,9 +294,9 @@ class Deidentifier:
             raise Quarantine("no-patient-id")
         return self._pseudonyms.subject(self._issuer, f"study:{study_instance_uid}")
 
-    def _admit(self, top: _Top, reviewed: bool) -> None:
+    def _admit(self, top: Top, reviewed: bool) -> None:
         sop_class = top.text(_SOP_CLASS)
-        if not sop_class or not top.text(_SOP_INSTANCE):
+        if not sop_class or not top.instance:
             raise Quarantine("no-sop-class")
         if sop_class not in self.profile.sop_classes:
             known = UID_dictionary.get(sop_class, ("", ""))[1] == "SOP Class"
@@ -239,16 +350,32 @@ class Deidentifier:
         }
 
 
-class _Top:
-    """Values of the data set's top level."""
+class Top:
+    """Values of the data set's top level.
+
+    Args:
+        parsed: The instance.
+
+    Attributes:
+        encoding: Of the data set.
+        read: The tags whose values were asked for, whether they are there or not.
+        instance: SOP Instance UID: every instance has its own, and nothing else depends on it.
+        charset: Python's names for the Specific Character Set.
+    """
 
     def __init__(self, parsed: ParsedFile) -> None:
         self._parsed = parsed
         self._elements = {element.tag: element for element in parsed.elements}
+        self.encoding = parsed.encoding
         charset = self._elements.get(_CHARSET)
         self.charset = charset_of(parsed.value(charset)) if charset else DEFAULT_CHARSET
+        self.read: set[int] = set()
+        self.instance = self.text(_SOP_INSTANCE)
+        self.read = {_CHARSET}
 
     def texts(self, tag: int) -> list[str]:
+        """All values of a text-like attribute."""
+        self.read.add(tag)
         element = self._elements.get(tag)
         if element is None:
             return []
@@ -256,9 +383,12 @@ class _Top:
         return strings(self._parsed.value(element), vr, self.charset)
 
     def text(self, tag: int) -> str:
+        """The first value of a text-like attribute; empty if there is none."""
         return next(iter(self.texts(tag)), "")
 
     def number(self, tag: int, default: int) -> int:
+        """The first value of a numeric attribute."""
+        self.read.add(tag)
         element = self._elements.get(tag)
         if element is None:
             return default
@@ -267,23 +397,12 @@ class _Top:
         return int(found[0]) if found else default
 
 
-def _check_pixels(parsed: ParsedFile, top: _Top) -> None:
-    """Compare the pixel data's length with what the image pixel module declares (PS3.3 C.7.6.3)."""
+def _declared_pixels(top: Top) -> DeclaredPixels:
     rows, columns, frames = top.number(_ROWS, 0), top.number(_COLUMNS, 0), max(top.number(_FRAMES, 1), 1)
-    if not rows or not columns:
-        return
-    span = parsed.pixels
-    if span is None:
-        raise Quarantine("pixel-data-truncated")
-    if span.fragments is not None:
-        video = parsed.transfer_syntax.startswith(_VIDEO_SYNTAXES)
-        if span.fragments < (1 if video else frames):
-            raise Quarantine("pixel-data-truncated")
-        return
     # In YBR_FULL_422 and YBR_PARTIAL_422 two pixels share their chrominance (C.7.6.3.1.2).
     samples = 2 if top.text(_PHOTOMETRIC).endswith("_422") else top.number(_SAMPLES, 1)
-    if span.stop - span.value < ceil(rows * columns * frames * samples * top.number(_BITS, 8) / 8):
-        raise Quarantine("pixel-data-truncated")
+    native = ceil(rows * columns * frames * samples * top.number(_BITS, 8) / 8)
+    return DeclaredPixels(bool(rows and columns), native, frames)
 
 
 class _Rewriter:
@@ -311,43 +430,108 @@ class _Rewriter:
         charset: Sequence[str],
         *,
         top_level: bool = False,
+        overrides: Mapping[int, Action] = MappingProxyType({}),
     ) -> dict[int, bytes]:
         """The rewritten elements by tag; of a tag that is there twice, the last."""
         written: dict[int, bytes] = {}
+        creators = self._creators(elements)
+        if not top_level:
+            charset = self._charset_of(elements, charset)
         for element in elements:
             tag = element.tag
-            if tag == _CHARSET and not top_level:
-                charset = charset_of(self._parsed.value(element))
-            if top_level and tag in _OFFSET_TABLES:
+            if tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF:
+                continue  # a private creator: it stays if something of its block does
+            if top_level and tag in OFFSET_TABLES and self._fits_pixels(element):
                 # Numbers that belong to the pixel data and are true as long as those are untouched.
                 written[tag] = self._copy(element, encoding)
                 continue
-            action = self._rules.action(tag, element.vr)
-            new = None if action is Action.REMOVE else self._rewritten(element, action, encoding, charset)
+            new = self._element(
+                element, creators.get(tag >> 8), overrides.get(tag), encoding, charset, top_level=top_level
+            )
             if new is None:
                 written.pop(tag, None)
                 self.changes.append(Change(tag, element.vr, Action.REMOVE))
             else:
                 written[tag] = new
+        written.update(self._creators_of(written, creators, encoding))
+        self.changes += [
+            Change(tag, "LO", Action.REMOVE)
+            for block in creators
+            if (tag := block >> 8 << 16 | block & 0xFF) not in written
+        ]
         return written
+
+    def _creators(self, elements: Sequence[Element]) -> dict[int, str]:
+        """Creator of each private block (its tags without their last byte) that has a known one."""
+        return {
+            element.tag >> 16 << 8 | element.tag & 0xFF: self._parsed.value(element)
+            .decode("latin-1")
+            .strip("\0 ")
+            for element in elements
+            if element.tag >> 16 & 1 and 0x10 <= element.tag & 0xFFFF <= 0xFF
+        }
+
+    def _creators_of(
+        self, written: dict[int, bytes], creators: dict[int, str], encoding: Encoding
+    ) -> dict[int, bytes]:
+        """The creators' elements of blocks of which something was written."""
+        blocks = {tag >> 8 for tag in written if tag >> 16 & 1}
+        places = {block: block >> 8 << 16 | block & 0xFF for block in blocks}
+        return {
+            place: encode_element(place, "LO", creators[block].encode("ascii"), encoding)
+            for block, place in places.items()
+        }
+
+    def _charset_of(self, elements: Sequence[Element], inherited: Sequence[str]) -> Sequence[str]:
+        for element in elements:
+            if element.tag == _CHARSET:
+                return charset_of(self._parsed.value(element))
+        return inherited
+
+    def _element(
+        self,
+        element: Element,
+        creator: str | None,
+        override: Action | None,
+        encoding: Encoding,
+        charset: Sequence[str],
+        *,
+        top_level: bool,
+    ) -> bytes | None:
+        """One element's new bytes, from nothing but its own bytes and what is passed; None if it goes."""
+        tag = element.tag
+        if tag >> 16 & 1:
+            if creator is None:
+                return None
+            action, vr = self._rules.private.resolve(creator, tag, element.vr)
+        else:
+            action = override or self._rules.action(tag, element.vr, top_level=top_level)
+            vr = vr_of(tag) if element.vr == "UN" else element.vr
+        return None if action is Action.REMOVE else self._rewritten(element, vr, action, encoding, charset)
 
     def uid(self, original: str) -> str:
         """A UID's pseudonym; UIDs of the standard are nobody's and stay."""
-        return self._pseudonyms.uid(original) if original and not _of_the_standard(original) else original
+        return _uid_of(original, self._pseudonyms)
+
+    def _fits_pixels(self, element: Element) -> bool:
+        size = len(self._parsed.data)
+        return all(number <= size for number in numbers(self._parsed.value(element), "OV", EXPLICIT))
 
     def _copy(self, element: Element, encoding: Encoding) -> bytes:
         return encode_element(element.tag, element.vr, self._parsed.value(element), encoding)
 
     def _rewritten(
-        self, element: Element, action: Action, encoding: Encoding, charset: Sequence[str]
+        self, element: Element, vr: str, action: Action, encoding: Encoding, charset: Sequence[str]
     ) -> bytes | None:
         """The element's new bytes; None if it can't be kept after all."""
-        is_sequence = (element.vr if element.vr != "UN" else vr_of(element.tag)) == "SQ"
-        if is_sequence != (vr_of(element.tag) == "SQ"):
+        is_sequence = vr == "SQ"
+        if not element.tag >> 16 & 1 and is_sequence != (vr_of(element.tag) == "SQ"):
             return None  # a sequence that calls itself something else, or the other way round
+        if element.items is not None and not is_sequence:
+            return None
         if is_sequence:
             return self._sequence(element, action, encoding, charset)
-        new = self._value(element, action, charset)
+        new = self._value(element, vr, action, charset)
         if new is None:
             return None
         if new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 "):
@@ -367,15 +551,34 @@ class _Rewriter:
             return None if element.stop > element.start else self._copy(element, encoding)
         content = b""
         for item in element.items:
-            inner = self.data_set(item, element.encoding, charset)
+            concept = self._content_action(item)
+            if concept is Action.REMOVE:
+                self.changes.append(Change(_CONCEPT_NAME, "SQ", Action.REMOVE))
+                continue
+            overrides = dict.fromkeys(VALUES.values(), concept) if concept else {}
+            inner = self.data_set(item, element.encoding, charset, overrides=overrides)
             content += encode_item(b"".join(inner[tag] for tag in sorted(inner)), element.encoding)
         return encode_element(element.tag, written_as, content, encoding)
 
-    def _value(self, element: Element, action: Action, charset: Sequence[str]) -> bytes | None:
+    def _content_action(self, item: Sequence[Element]) -> Action | None:
+        """What table E.3.4-1 says about a content item; None if it says nothing or the item is none."""
+        found = {element.tag: element for element in item}
+        name = found.get(_CONCEPT_NAME)
+        if name is None or not name.items:
+            return None
+        code = {element.tag: element for element in name.items[0]}
+
+        def text(elements: dict[int, Element], tag: int) -> str:
+            there = elements.get(tag)
+            return self._parsed.value(there).decode("latin-1").strip("\0 ") if there else ""
+
+        value_type = text(found, _VALUE_TYPE)
+        return self._rules.content.action(text(code, 0x00080102), text(code, 0x00080100), value_type)
+
+    def _value(self, element: Element, vr: str, action: Action, charset: Sequence[str]) -> bytes | None:
         value = self._parsed.value(element)
-        vr = vr_of(element.tag) if element.vr == "UN" else element.vr
         if action is Action.KEEP:
-            return self._kept(value, vr, charset)
+            return self._kept(value, vr, element.tag, charset)
         if action is Action.EMPTY or not value.strip(b"\0 "):
             return b""
         if action is Action.REMAP_UID or vr == "UI":
@@ -388,15 +591,17 @@ class _Rewriter:
             return cleaned or (_dummy(vr) if element.tag == _CODE_MEANING else b"")
         return _dummy(vr)
 
-    def _kept(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes | None:
+    def _kept(self, value: bytes, vr: str, tag: int, charset: Sequence[str]) -> bytes | None:
         """A value that stays, if it is what its VR says."""
-        if vr in ("DS", "IS"):
-            return value if _NUMERIC_CHARACTERS.issuperset(value) else None
-        if vr == "CS" and any(len(code) > 16 for code in strings(value, vr)):
-            return self._cleaned(value, vr, charset)
+        if tag == _CHARSET:
+            return _known_charsets(value)
         if vr == "AS":
             return _aggregated_age(value)
-        return value
+        if not value or is_honest(value, vr, tag):
+            return value
+        if vr == "CS":
+            return self._cleaned(value, vr, charset)
+        return b"" if vr in TEMPORAL_VRS else None
 
     def _shifted(self, value: bytes, vr: str) -> bytes:
         moved = [shift_value(text, vr, self._pseudonyms, self._subject) for text in strings(value, vr)]
@@ -413,9 +618,21 @@ class _Rewriter:
             return text.encode("ascii", "replace")
 
 
+def _uid_of(original: str, pseudonyms: Pseudonyms) -> str:
+    return pseudonyms.uid(original) if original and not _of_the_standard(original) else original
+
+
 def _of_the_standard(uid: str) -> bool:
     # These registers grow faster than the dictionary. What follows their roots is too short to identify anyone.
     return uid in UID_dictionary or _REGISTERED_UID.fullmatch(uid) is not None
+
+
+def _known_charsets(value: bytes) -> bytes:
+    """Specific Character Set with the standard's terms only: what isn't one may be anything."""
+    terms = [term.strip() for term in value.decode("latin-1").strip("\0 ").split("\\")]
+    if all(term in python_encoding for term in terms):
+        return value
+    return "\\".join(term for term in terms if term and term in python_encoding).encode("ascii")
 
 
 def _dummy(vr: str) -> bytes:

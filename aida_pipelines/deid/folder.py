@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.contracts.profile import DeidProfile
-from aida_pipelines.deid.instance import Done, Processor, Recipe, action_row, done
+from aida_pipelines.deid.instance import Done, Processor, Recipe, action_row, chunks, done
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.dicom.attributes import Attributes
 from aida_pipelines.dicom.parse import parse_file
@@ -93,7 +93,7 @@ class _Worker:
             return _Written(outcome.reason)
         temporary = self._work / f"{number}.dcm"
         with temporary.open("wb") as file:
-            file.writelines(result.parts)
+            file.writelines(chunks(result))
         old, new = Attributes(result.source), Attributes(parse_file(result.header))
         originals, pseudonyms = ([str(one.first(keyword)) for keyword in _UID_KEYWORDS] for one in (old, new))
         study, series, instance = pseudonyms

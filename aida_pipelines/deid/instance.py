@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import mmap
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ from pydicom.datadict import keyword_for_tag
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.deid.descriptors import DescriptorCleaner
-from aida_pipelines.deid.engine import Change, Deidentified, Deidentifier
+from aida_pipelines.deid.engine import Change, Deidentified
+from aida_pipelines.deid.fast import FastDeidentifier
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.deid.verify import Verifier
 from aida_pipelines.dicom.attributes import Attributes
 from aida_pipelines.dicom.parse import Source, parse_file
+
+CHUNK = 4 << 20
+"""Bytes of pixel data at a time."""
 
 Done = tuple[str, str, str]
 """What was done to an attribute: tag as ``(gggg,eeee)``, ``PRIVATE`` or ``UNKNOWN``; VR; action."""
@@ -53,7 +58,7 @@ class Processor:
 
     def __init__(self, recipe: Recipe) -> None:
         self.pseudonyms = Pseudonyms(load_key(recipe.key_file))
-        self._deidentifier = Deidentifier(
+        self._deidentifier = FastDeidentifier(
             recipe.profile, self.pseudonyms, DescriptorCleaner(recipe.tokens), issuer=recipe.issuer
         )
         self._verifier = Verifier(recipe.profile, recipe.tokens)
@@ -67,6 +72,19 @@ class Processor:
         result = self._deidentifier.deidentify(source, pixels_reviewed=pixels_reviewed)
         self._verifier.verify(result)
         return result
+
+
+def chunks(result: Deidentified) -> Iterator[bytes | memoryview]:
+    """What to write, in order, in pieces; a mapped file's pages are let go of after each.
+
+    Whatever the size of the pixel data, no more of them than a piece is in the process's memory.
+    """
+    data = result.source.data
+    for part in result.parts:
+        for start in range(0, len(part), CHUNK):
+            yield part[start : start + CHUNK]
+            if isinstance(data, mmap.mmap):
+                data.madvise(mmap.MADV_DONTNEED)
 
 
 def done(changes: Iterable[Change]) -> frozenset[Done]:

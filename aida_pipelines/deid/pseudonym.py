@@ -99,6 +99,12 @@ def normalise_patient_id(issuer: str, patient_id: str) -> tuple[str, str]:
     return unicodedata.normalize("NFKC", issuer).strip("\0 \t").casefold(), re.sub(r"\s+", " ", text)
 
 
+def is_personal_number(text: str) -> bool:
+    """Whether a text is a Swedish personal or coordination number: ten or twelve digits, sign or not."""
+    match = _PERSONAL_NUMBER.fullmatch(text)
+    return match is not None and _is_personal_number(match)
+
+
 def _is_personal_number(match: re.Match[str]) -> bool:
     year, month, day = (int(part) for part in match.groups()[:3])
     # a coordination number has 60 added to the day; 2000 is a leap year, so that every 29 February passes

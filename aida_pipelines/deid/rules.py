@@ -4,27 +4,34 @@ Three things decide, the later over the earlier: table E.1-1 with the profile's 
 that the table does not list, their VR; the profile's own rules and the layers that hold for the instance.
 
 Compound actions of the table (``X/Z/D``) leave a choice that depends on the attribute's type in the
-instance's IOD. Without looking at the IOD the safe choice is the one that is valid in all of them: a dummy
-where the table offers one, else an empty value, else removal. None of the three lets the original value
-through.
+instance's IOD: what must be there stays as a dummy (type 1) or empty (type 2), what need not be there goes
+(type 3). Where the type isn't known (nested data sets, attributes that the IOD does not name, SOP classes
+younger than the tables) the choice is the one that is valid in every IOD: a dummy where the table offers one,
+else an empty value, else removal. None of the three lets the original value through.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 from pydicom._dicom_dict import DicomDictionary
 
 from aida_pipelines.contracts.profile import Action, AttributeRule, DeidProfile, Layer, Option
+from aida_pipelines.deid._ps3_3_types import TYPES
 from aida_pipelines.deid._ps3_15_e1_1 import ROWS, Row
+from aida_pipelines.deid.content import ContentRules
+from aida_pipelines.deid.honest import TEMPORAL_VRS, TEXT_VRS, same_family
+from aida_pipelines.deid.private import PrivateRules
 from aida_pipelines.dicom.parse import vr_of
 
-_DATE_VRS = frozenset({"DA", "DT"})
-_LONG_TEXT = frozenset({"LT", "ST", "UT", "UC"})
+_ACTIONS = {"X": Action.REMOVE, "Z": Action.EMPTY, "D": Action.DUMMY, "U": Action.REMAP_UID}
 
-# Valid in every IOD, in this order: see the module's docstring.
-_SAFEST_FIRST = (("U", Action.REMAP_UID), ("D", Action.DUMMY), ("Z", Action.EMPTY), ("X", Action.REMOVE))
+# What to look for first in a compound action, by the attribute's type; without one, what is valid in every IOD.
+_BY_TYPE = {1: "UDZX", 2: "ZUDX", 3: "XZUD"}
+_VALID_EVERYWHERE = "UDZX"
 
 # Where options disagree about an attribute, the one that lets less through.
 _CAREFUL_FIRST = (Action.SHIFT_DATE, Action.CLEAN_TEXT, Action.KEEP)
@@ -37,49 +44,80 @@ _UNLISTED: dict[str, Action] = {
     # Bytes of any kind may hold text; what images need is in the profiles' rules.
     "OB": Action.REMOVE,
     "UN": Action.REMOVE,
-    **dict.fromkeys(("LO", "SH", *sorted(_LONG_TEXT)), Action.CLEAN_TEXT),
+    **dict.fromkeys(sorted(TEXT_VRS), Action.CLEAN_TEXT),
 }
+
+_CLEANABLE = TEXT_VRS | {"CS", "AE"}
+
+_NEVER_KEPT = frozenset(
+    {
+        0x00080300,  # says which private attributes are safe, of a data set that is no longer this one
+        0x00080304,
+    }
+)
 
 
 class Rules:
-    """The actions for one kind of instance: a profile and the layers that apply.
+    """The actions for one kind of instance: a profile, the layers that apply, the types in its IOD.
 
     Args:
         profile: The profile.
         layers: Those of its layers that hold for the instance.
+        types: Types of attributes at the top level, by tag; see ``_ps3_3_types``.
+
+    Attributes:
+        private: The rules for private attributes.
+        content: The rules for content items of structured reports.
     """
 
-    def __init__(self, profile: DeidProfile, layers: tuple[Layer, ...] = ()) -> None:
+    def __init__(
+        self,
+        profile: DeidProfile,
+        layers: tuple[Layer, ...] = (),
+        types: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
         self._options = profile.options
+        self._types = types
         self._listed = {tag: row for row in ROWS if (tag := _tag(row.tag)) is not None}
         self._own: dict[int, Action] = {}
         for rule in (*profile.rules, *(rule for layer in layers for rule in layer.rules)):
             self._own.update((tag, rule.action) for tag in rule_tags(rule))
-        self._cache: dict[tuple[int, str], Action] = {}
+        self._cache: dict[tuple[int, str, bool], Action] = {}
+        self.private = PrivateRules(profile)
+        self.content = ContentRules(profile.options)
 
-    def action(self, tag: int, vr: str) -> Action:
-        """What is done to an attribute.
+    def action(self, tag: int, vr: str, *, top_level: bool = False) -> Action:
+        """What is done to an attribute of the standard; private ones are ``private``'s.
 
         Args:
             tag: ``group << 16 | element``.
             vr: As written in the data set. Where it says less than the dictionary's, the dictionary's counts.
+            top_level: Whether it is in the data set itself and not in a sequence's item.
         """
         try:
-            return self._cache[tag, vr]
+            return self._cache[tag, vr, top_level]
         except KeyError:
-            return self._cache.setdefault((tag, vr), self._resolved(tag, vr))
+            action = self._resolved(tag, vr, self._types.get(tag) if top_level else None)
+            return self._cache.setdefault((tag, vr, top_level), action)
 
-    def _resolved(self, tag: int, written: str) -> Action:
+    def _resolved(self, tag: int, written: str, iod_type: int | None) -> Action:
         row, known = self._listed.get(tag), vr_of(tag)
         vr = known if written == "UN" or known == "SQ" else written
         # A VR that is still unknown: in the table, but neither the file nor the dictionary says what it is.
         if _never_kept(tag) or (row is None and tag not in DicomDictionary) or vr == "UN":
             return Action.REMOVE
         if (own := self._own.get(tag)) is not None:
-            return own
-        return self._by_vr(vr, known) if row is None else self._by_table(row, vr)
+            action = own
+        elif row is None:
+            action = self._by_vr(vr, known)
+        else:
+            action = self._by_table(row, vr, iod_type)
+        if action is Action.KEEP and tag in DicomDictionary and not same_family(vr, DicomDictionary[tag][0]):
+            # It would be kept for what the standard says that it is, and it says that it is something else.
+            return Action.CLEAN_TEXT if vr in TEXT_VRS else Action.REMOVE
+        return action
 
-    def _by_table(self, row: Row, vr: str) -> Action:
+    def _by_table(self, row: Row, vr: str, iod_type: int | None) -> Action:
         offered = {
             _option_action(row.options[option], option, vr)
             for option in self._options
@@ -88,7 +126,8 @@ class Rules:
         for action in _CAREFUL_FIRST:
             if action in offered:
                 return action
-        action = next(action for code, action in _SAFEST_FIRST if code in row.basic)
+        order = _VALID_EVERYWHERE if iod_type is None else _BY_TYPE[iod_type]
+        action = next(_ACTIONS[code] for code in order if code in row.basic)
         if vr == "SQ" and action is Action.DUMMY:
             return Action.EMPTY
         return action
@@ -96,11 +135,10 @@ class Rules:
     def _by_vr(self, written: str, known: str) -> Action:
         if written != known and known in _UNLISTED and written not in _UNLISTED:
             written = known  # a text that calls itself a number is still treated as text
-        if written in _DATE_VRS or written == "TM":
-            if Option.RETAIN_LONGITUDINAL_FULL_DATES in self._options:
-                return Action.KEEP
-            shifted = Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in self._options
-            return Action.SHIFT_DATE if shifted else Action.EMPTY
+        if written in TEMPORAL_VRS:
+            return temporal_action(self._options)
+        if written == "UI" and Option.RETAIN_UIDS in self._options:
+            return Action.KEEP
         return _UNLISTED.get(written, Action.KEEP)
 
 
@@ -113,10 +151,12 @@ class RuleBook:
 
     def __init__(self, profile: DeidProfile) -> None:
         self.profile = profile
-        self._rules = lru_cache(maxsize=64)(lambda layers: Rules(profile, layers))
+        self._rules = lru_cache(maxsize=256)(
+            lambda layers, sop_class: Rules(profile, layers, TYPES.get(sop_class, {}))
+        )
 
-    def rules_for(self, modality: str, manufacturer: str) -> Rules:
-        """The rules for an instance of this modality by this manufacturer."""
+    def rules_for(self, modality: str, manufacturer: str, sop_class: str = "") -> Rules:
+        """The rules for an instance of this modality by this manufacturer, of this SOP class."""
         maker = manufacturer.casefold()
         layers = tuple(
             layer
@@ -124,7 +164,7 @@ class RuleBook:
             if (not layer.modalities or modality in layer.modalities)
             and (not layer.manufacturers or any(name.casefold() in maker for name in layer.manufacturers))
         )
-        return self._rules(layers)
+        return self._rules(layers, sop_class)
 
 
 def rule_tags(rule: AttributeRule) -> list[int]:
@@ -135,12 +175,19 @@ def rule_tags(rule: AttributeRule) -> list[int]:
     return [tag for tag in tags if tag is not None]
 
 
-def _never_kept(tag: int) -> bool:
-    """Attributes that no profile can keep.
+def temporal_action(options: frozenset[Option]) -> Action:
+    """What is done to a date or time that no table lists."""
+    if Option.RETAIN_LONGITUDINAL_FULL_DATES in options:
+        return Action.KEEP
+    return Action.SHIFT_DATE if Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in options else Action.EMPTY
 
-    Private ones, commands, file meta, media directories, group lengths; curves and overlay planes whole (a
-    plane's geometry is of no use without its bits); pixel data of a nested data set; signatures of what is no
-    longer the same; padding.
+
+def _never_kept(tag: int) -> bool:
+    """Attributes of the standard that no profile can keep, and all that are not the standard's.
+
+    Commands, file meta, media directories, group lengths; curves and overlay planes whole (a plane's geometry
+    is of no use without its bits); pixel data of a nested data set; signatures of what is no longer the same;
+    padding.
     """
     group = tag >> 16
     return (
@@ -148,6 +195,7 @@ def _never_kept(tag: int) -> bool:
         or group in (0x0000, 0x0002, 0x0004, 0x7FE0, 0xFFFA, 0xFFFC, 0xFFFE)
         or group & 0xFF00 in (0x5000, 0x6000)
         or not tag & 0xFFFF
+        or tag in _NEVER_KEPT
     )
 
 
@@ -161,8 +209,8 @@ def _option_action(code: str, option: str, vr: str) -> Action | None:
     if code == "K" or vr == "SQ":
         return Action.KEEP  # a sequence that is kept is gone through item by item
     if option == Option.RETAIN_LONGITUDINAL_MODIFIED_DATES:
-        if vr in ("DA", "DT", "TM"):
+        if vr in TEMPORAL_VRS:
             return Action.SHIFT_DATE
         # The offset from UTC says nothing about when, and without it DT values can't be compared.
         return Action.KEEP if vr == "SH" else None
-    return Action.CLEAN_TEXT if vr in _LONG_TEXT | {"LO", "SH", "CS", "AE"} else None
+    return Action.CLEAN_TEXT if vr in _CLEANABLE else None

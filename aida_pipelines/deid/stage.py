@@ -30,7 +30,7 @@ from aida_pipelines.storage.scratch import scratch
 from aida_pipelines.storage.store import ObjectStore, open_store
 from aida_pipelines.storage.tables import TableFile, iter_rows, table_key, write_table
 
-VERSION = "deid/1"
+VERSION = "deid/2"
 
 _TABLES = ("instances", "rejections", "deid_actions")
 _FILE_COLUMNS = (

@@ -12,6 +12,7 @@ import mmap
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from struct import Struct
 from struct import error as struct_error
 
@@ -27,7 +28,7 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 
 FLOAT_PIXELS, DOUBLE_PIXELS, PIXELS = 0x7FE00008, 0x7FE00009, 0x7FE00010
-_PIXEL_TAGS = frozenset({FLOAT_PIXELS, DOUBLE_PIXELS, PIXELS})
+PIXEL_TAGS = frozenset({FLOAT_PIXELS, DOUBLE_PIXELS, PIXELS})
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
 
@@ -72,6 +73,7 @@ IMPLICIT = Encoding(implicit=True, big_endian=False)
 EXPLICIT = Encoding(implicit=False, big_endian=False)
 BIG = Encoding(implicit=False, big_endian=True)
 _ENCODINGS = {IMPLICIT_LITTLE: IMPLICIT, EXPLICIT_LITTLE: EXPLICIT, EXPLICIT_BIG: BIG}
+UNCOMPRESSED = frozenset(_ENCODINGS)
 _SYNTAX_OF = {IMPLICIT: IMPLICIT_LITTLE, EXPLICIT: EXPLICIT_LITTLE, BIG: EXPLICIT_BIG}
 
 
@@ -115,7 +117,7 @@ class PixelSpan:
     fragments: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ParsedFile:
     """A DICOM file as parsed.
 
@@ -124,7 +126,6 @@ class ParsedFile:
         transfer_syntax: Of ``data``; Explicit VR Little Endian for what was deflated.
         encoding: How the data set's elements are written.
         start: Offset of the data set, after the file meta information.
-        elements: The data set up to the pixel data, in the order of the file.
         pixels: The pixel data, if there are any. What comes after them is not looked at.
     """
 
@@ -132,16 +133,20 @@ class ParsedFile:
     transfer_syntax: str
     encoding: Encoding
     start: int
-    elements: list[Element]
     pixels: PixelSpan | None
+
+    @cached_property
+    def elements(self) -> list[Element]:
+        """The data set up to the pixel data, in the order of the file; walked when first asked for."""
+        return Walker(self.data).top_level(self.start, self.encoding)[0]
 
     def value(self, element: Element) -> bytes:
         """The element's value, a copy."""
         return bytes(self.data[element.start : element.stop])
 
 
-class _UnreadableError(Exception):
-    pass
+class UnreadableError(Exception):
+    """The structure is damaged; ``parse_file`` makes a reason of it."""
 
 
 def vr_of(tag: int) -> str:
@@ -165,9 +170,9 @@ def parse_file(source: Source) -> ParsedFile:
         if syntax == DEFLATED:
             source, start, syntax = _inflated(source, start), 0, EXPLICIT_LITTLE
         if syntax is not None:
-            _check_syntax(syntax)
+            check_syntax(syntax)
         return _parse_data_set(source, start, syntax)
-    except (_UnreadableError, struct_error, IndexError):
+    except (UnreadableError, struct_error, IndexError):
         raise Quarantine("dicom-unreadable") from None
 
 
@@ -178,12 +183,17 @@ def parse_data_set(data: Source, encoding: Encoding) -> list[Element]:
         Quarantine: ``dicom-unreadable``, ``pixel-data-truncated``.
     """
     try:
-        return _Walker(data).top_level(0, encoding)[0]
-    except (_UnreadableError, struct_error, IndexError):
+        return Walker(data).top_level(0, encoding)[0]
+    except (UnreadableError, struct_error, IndexError):
         raise Quarantine("dicom-unreadable") from None
 
 
-def _check_syntax(syntax: str) -> None:
+def check_syntax(syntax: str) -> None:
+    """Refuse what is no transfer syntax of the standard.
+
+    Raises:
+        Quarantine: ``transfer-syntax-unknown``.
+    """
     from pydicom._uid_dict import UID_dictionary
 
     entry = UID_dictionary.get(syntax)
@@ -199,7 +209,7 @@ def _file_meta(source: Source) -> tuple[int, str | None]:
         start = 0
     else:
         return 0, None
-    walker, syntax, position = _Walker(source), None, start
+    walker, syntax, position = Walker(source), None, start
     while bytes(source[position : position + 2]) == b"\x02\x00":
         element, position = walker.element(position, len(source), EXPLICIT, 0)
         if element.tag == 0x00020010:
@@ -214,9 +224,9 @@ def _inflated(source: Source, start: int) -> bytes:
     try:
         data = inflater.decompress(memoryview(source)[start:], MAX_INFLATED)
     except zlib.error:
-        raise _UnreadableError from None
+        raise UnreadableError from None
     if not inflater.eof:
-        raise _UnreadableError
+        raise UnreadableError
     return data
 
 
@@ -224,16 +234,26 @@ def _parse_data_set(source: Source, start: int, syntax: str | None) -> ParsedFil
     declared = None if syntax is None else _ENCODINGS.get(syntax, EXPLICIT)
     encoding = _detected(source, start, declared)
     if encoding is None:
-        raise Quarantine("not-dicom") if declared is None else _UnreadableError
+        raise Quarantine("not-dicom") if declared is None else UnreadableError
     if syntax is None or declared != encoding:
         # Old exports leave the syntax out, and some devices write another one than they declare; how the
         # first element is written can't lie.
         syntax = _SYNTAX_OF[encoding]
-    elements, pixels = _Walker(source).top_level(start, encoding)
+    elements, pixels = Walker(source).top_level(start, encoding)
     if pixels and pixels.fragments is not None and syntax in _ENCODINGS:
         # Fragments in an uncompressed syntax: nobody can know how the pixels are to be decoded.
-        raise _UnreadableError
-    return ParsedFile(source, syntax, encoding, start, elements, pixels)
+        raise UnreadableError
+    parsed = ParsedFile(source, syntax, encoding, start, pixels)
+    parsed.__dict__["elements"] = elements  # walked already: the pixel data lie behind them
+    return parsed
+
+
+def encoding_found(source: Source, start: int, syntax: str) -> Encoding | None:
+    """How the data set is written where that is what its transfer syntax says, and little endian; else None."""
+    declared = _ENCODINGS.get(syntax, EXPLICIT)
+    if syntax == DEFLATED or declared.big_endian or _detected(source, start, declared) != declared:
+        return None
+    return declared
 
 
 def _detected(source: Source, start: int, declared: Encoding | None) -> Encoding | None:
@@ -254,22 +274,23 @@ def _detected(source: Source, start: int, declared: Encoding | None) -> Encoding
     return IMPLICIT if 0 < little <= 0x0028 and known and fits else None
 
 
-class _Walker:
-    """Walks one buffer."""
+class Walker:
+    """Walks one buffer. Raises ``UnreadableError`` and what ``struct`` raises; see ``parse_file``."""
 
     def __init__(self, data: Source) -> None:
         self.data = data
         self.end = len(data)
 
     def top_level(self, position: int, encoding: Encoding) -> tuple[list[Element], PixelSpan | None]:
+        """The elements from ``position`` on, and the pixel data that end them."""
         elements: list[Element] = []
         while position < self.end:
             if self.end - position < 8:
                 if not any(self.data[position : self.end]):  # a padding byte or two after the last element
                     break
-                raise _UnreadableError
+                raise UnreadableError
             tag = self.tag(position, encoding)
-            if tag in _PIXEL_TAGS:
+            if tag in PIXEL_TAGS:
                 return elements, self.pixels(position, tag, encoding)
             if tag == 0 and not any(self.data[position : min(self.end, position + 4096)]):
                 break  # a file padded with zeros to a medium's block size
@@ -278,6 +299,7 @@ class _Walker:
         return elements, None
 
     def tag(self, position: int, encoding: Encoding) -> int:
+        """The tag at ``position``."""
         group, element = _TAG[encoding.big_endian].unpack_from(self.data, position)
         return int(group) << 16 | int(element)
 
@@ -289,7 +311,7 @@ class _Walker:
             return tag, vr_of(tag), _U32[big].unpack_from(self.data, position + 4)[0], position + 8
         vr = _VRS.get(bytes(self.data[position + 4 : position + 6]))
         if vr is None:
-            raise _UnreadableError
+            raise UnreadableError
         if vr in LONG_VRS:
             return tag, vr, _U32[big].unpack_from(self.data, position + 8)[0], position + 12
         return tag, vr, _U16[big].unpack_from(self.data, position + 6)[0], position + 8
@@ -297,19 +319,19 @@ class _Walker:
     def element(self, position: int, stop: int, encoding: Encoding, depth: int) -> tuple[Element, int]:
         """The element at ``position``, within ``stop``; and where the next one starts."""
         if depth > MAX_DEPTH:
-            raise _UnreadableError
+            raise UnreadableError
         tag, vr, length, start = self.head(position, encoding)
         if vr == "UN" and not encoding.implicit and (length == _UNDEFINED or vr_of(tag) == "SQ"):
             # PS3.5 section 6.2.2, note 2: what is written as UN is implicit VR little endian inside.
             vr, encoding = "SQ" if length == _UNDEFINED or not tag >> 16 & 1 else "UN", IMPLICIT
         if length == _UNDEFINED:
             if vr != "SQ" and not (encoding.implicit and vr == "UN"):
-                raise _UnreadableError
+                raise UnreadableError
             items, after = self.items(start, stop, encoding, depth, delimited=True)
             return Element(tag, "SQ", start, after, encoding, items), after
         after = start + length
         if after > stop:
-            raise _UnreadableError
+            raise UnreadableError
         if vr == "SQ" and encoding.implicit and length and self.tag(start, encoding) != _ITEM:
             vr = "UN"  # written when the dictionary had another VR for this tag
         if vr == "SQ":
@@ -320,6 +342,7 @@ class _Walker:
     def items(
         self, position: int, stop: int, encoding: Encoding, depth: int, *, delimited: bool
     ) -> tuple[list[list[Element]], int]:
+        """A sequence's items, and where what follows starts."""
         items: list[list[Element]] = []
         while delimited or position < stop:
             tag, length = self.tag(position, encoding), self.length(position, encoding)
@@ -327,7 +350,7 @@ class _Walker:
             if tag == _SEQUENCE_END and delimited:
                 return items, position
             if tag != _ITEM or (length != _UNDEFINED and position + length > stop):
-                raise _UnreadableError
+                raise UnreadableError
             item, position = self.item(position, stop, length, encoding, depth)
             items.append(item)
         return items, position
@@ -335,6 +358,7 @@ class _Walker:
     def item(
         self, position: int, stop: int, length: int, encoding: Encoding, depth: int
     ) -> tuple[list[Element], int]:
+        """An item's elements, and where what follows starts."""
         elements: list[Element] = []
         end = stop if length == _UNDEFINED else position + length
         while length == _UNDEFINED or position < end:
@@ -345,16 +369,18 @@ class _Walker:
         return elements, position
 
     def length(self, position: int, encoding: Encoding) -> int:
+        """The length of the item whose tag is at ``position``."""
         return int(_U32[encoding.big_endian].unpack_from(self.data, position + 4)[0])
 
     def pixels(self, position: int, tag: int, encoding: Encoding) -> PixelSpan:
+        """The pixel data element at ``position``."""
         _, vr, length, start = self.head(position, encoding)
         if length != _UNDEFINED:
             if start + length > self.end:
                 raise Quarantine("pixel-data-truncated")
             return PixelSpan(tag, position, start, start + length, None)
         if tag != PIXELS or vr not in ("OB", "OW", "UN"):
-            raise _UnreadableError
+            raise UnreadableError
         stop, count = start, -1
         for offset, fragment in fragments(self.data, start, self.end, encoding):
             stop, count = offset + fragment, count + 1

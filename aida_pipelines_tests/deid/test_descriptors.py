@@ -49,3 +49,16 @@ def test_numbers_never_add_up_to_an_id(clean, text):
 def test_nothing_is_made_up(clean, text):
     remaining = iter(text)
     assert all(char in remaining for char in clean(text).replace(" ", ""))
+
+
+@pytest.mark.parametrize(
+    "text", ["Thorax 12/12/12", "Thorax 24.12.23", "Thorax 2023-12-24", "Thorax 10.47.11.7", "Thorax 070-1740605",
+             "Thorax 070-174 06 05", "Thorax 08-12 34 56"],
+)  # fmt: skip
+def test_numbers_that_belong_together_go_together(tokens, text):
+    assert DescriptorCleaner(tokens)(text) == "Thorax"
+
+
+@pytest.mark.parametrize("text", ["Thorax 3.0 ax", "Thorax 1.5 2.0", "Thorax 5-10 mm", "Thorax 0.5/3.0"])
+def test_sizes_stay(tokens, text):
+    assert DescriptorCleaner(tokens)(text) == text

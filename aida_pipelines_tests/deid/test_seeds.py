@@ -13,6 +13,8 @@ from pydicom.uid import (
 )
 
 from aida_pipelines.dicom.quiet import quiet_pydicom
+from aida_pipelines.errors import Quarantine
+from aida_pipelines_tests.deid.sowing import PLACES, SPELLINGS, marks
 
 NAME, GIVEN, NUMBER = "Björklundh", "Annbritt", "191212121212"
 BIRTH, ACCESSION, PHONE = "19121212", "ACC4711007", "070-4711 007"
@@ -152,3 +154,55 @@ def test_the_useful_stays(deidentifier, research):
     assert after.ProtocolName == "thorax"
     assert after.ContrastBolusAgent == "Omnipaque"
     assert (after.Modality, after.Manufacturer) == ("CT", "Acme")
+
+
+_KEPT = "the profile keeps it: the device or a code system writes it; only what the header names elsewhere is caught"
+_BINARY = "bytes that may be any number; the verifier looks for names as UTF-8 only, and not for short ones"
+
+STILL_OPEN = {
+    **dict.fromkeys(
+        ("manufacturer", "model name", "software versions", "device serial number", "kernel", "sequence name",
+         "stack id", "enhanced: names of dimensions",
+         "code value of requested procedure code", "code value of a related series"), _KEPT),
+    **dict.fromkeys(
+        ("an old palette", "a palette", "a palette's first bytes", "an ICC profile"),
+        _BINARY),
+}  # fmt: skip
+"""Where some spellings come out today, and why: leaks that are known, not promises. To be emptied."""
+
+
+def bytes_of(mark):
+    """A piece of a seed in the encodings and cases in which it could be found."""
+    for text in (mark, mark.casefold(), mark.upper()):
+        for encoding in ("latin-1", "utf-8", "utf-16-le"):
+            yield text.encode(encoding).lower()
+
+
+def leaks(deidentify, verify, place):
+    """Spellings that come out of a place, and the reasons for which others were held."""
+    found, held = [], set()
+    for spelling, (text, *_) in SPELLINGS.items():
+        try:
+            result = deidentify(place.sow(text.encode("latin-1")))
+            verify(result)
+        except Quarantine as outcome:
+            held.add(outcome.reason)
+            continue
+        out = b"".join(result.parts).lower()
+        if any(piece in out for mark in marks(spelling) for piece in bytes_of(mark)):
+            found.append(spelling)
+    return found, held
+
+
+def test_there_are_enough_seeds():
+    assert len({place.name for place in PLACES}) == len(PLACES)
+    assert len(PLACES) * len(SPELLINGS) >= 8000
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_a_seed_does_not_come_out(deidentifier, verifier, any_profile, place):
+    found, held = leaks(deidentifier(any_profile).deidentify, verifier(any_profile).verify, place)
+    assert held <= place.held | {"verification-failed", "sop-class-not-allowed"}
+    if place.name in STILL_OPEN and found:
+        pytest.xfail(STILL_OPEN[place.name])
+    assert found == []

@@ -204,7 +204,7 @@ def test_a_decision_on_another_delivery_changes_nothing(hub):
 
 
 def test_an_instance_that_fails_verification_is_never_written(hub, folder, monkeypatch):
-    def leave_it_as_it_is(self, element, action, charset):
+    def leave_it_as_it_is(self, element, vr, action, charset):
         return self._parsed.value(element)
 
     monkeypatch.setattr("aida_pipelines.deid.engine._Rewriter._value", leave_it_as_it_is)

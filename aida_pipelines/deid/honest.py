@@ -1,0 +1,119 @@
+"""Whether a value is what its VR says: nothing is kept as a number that is a name.
+
+What a VR allows is in PS3.5 section 6.2. Real files often break its small print (a DS of 17 characters, a CS in
+lower case); the checks here ask only what keeps text out.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from functools import lru_cache
+
+from pydicom._dicom_dict import DicomDictionary
+
+from aida_pipelines.deid.pseudonym import is_personal_number
+from aida_pipelines.dicom.parse import vr_of
+from aida_pipelines.dicom.values import TEXT_VRS as CODED_VRS
+
+TEXT_VRS = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
+TEMPORAL_VRS = frozenset({"DA", "DT", "TM"})
+BINARY_VRS = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
+"""VRs of binary numbers, and bytes a value."""
+BULK_VRS = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
+
+_FAMILIES = (
+    frozenset({"DS", "IS"}),
+    frozenset({"US", "SS", "UL", "SL", "UV", "SV"}),
+    frozenset({"FL", "FD"}),
+    BULK_VRS,
+    TEXT_VRS,
+)
+
+_DECIMAL = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+_INTEGER = re.compile(rb"[+-]?(\d{1,10})(\.0*)?")
+_MAX_INTEGER = 1 << 31
+_DAY = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+_CODE = re.compile(rb"[A-Z0-9_ ]{0,16}")
+_TIME = re.compile(rb"\d{2}(:?\d{2}(:?\d{2}(\.\d{1,6})?)?)?")
+_DATE = re.compile(rb"\d{4}(\.?)\d{2}\1\d{2}")
+_DATE_TIME = re.compile(rb"\d{4}(\d{2}){0,5}(\.\d{1,6})?([+-]\d{4})?")
+_UID = re.compile(rb"[0-9.]{1,64}")
+_UTC_OFFSET = re.compile(rb"[+-]\d{4}")
+_WORDS = re.compile(rb"[A-Za-z0-9 ^,.\-_]{8,}\0*")
+_LETTERS = re.compile(rb"[A-Za-z]{4}")
+_READABLE = re.compile(rb"[\x20-\x7e\xc0-\xff]{12,}[\0 ]*")
+
+_SHAPES = {"DA": _DATE, "DT": _DATE_TIME, "TM": _TIME, "UI": _UID, "CS": _CODE}
+TIMEZONE_OFFSET = 0x00080201
+
+
+def same_family(written: str, known: str) -> bool:
+    """Whether a VR is one of those that the dictionary has (``US or SS``), or of their kind."""
+    allowed = known.split(" or ")
+    return written in allowed or any(
+        written in family and not family.isdisjoint(allowed) for family in _FAMILIES
+    )
+
+
+def is_honest(value: bytes, vr: str, tag: int) -> bool:
+    """Whether a value may be kept as what its VR says: a number, as many as the dictionary allows, a code, a date.
+
+    Args:
+        value: Not empty; padding included.
+        vr: Its VR.
+        tag: Its attribute.
+    """
+    if vr in BINARY_VRS:
+        count, rest = divmod(len(value), BINARY_VRS[vr])
+        least, most = _multiplicity(tag)
+        # With one number of values possible, an image's pixel spacing say, any bytes of that length are numbers.
+        fits = not rest and least <= count <= most
+        return fits and vr_of(tag) not in CODED_VRS and not _is_text(value, counted=least == most)
+    if vr in BULK_VRS:
+        return not _is_text(value, counted=False)
+    if vr in ("DS", "IS"):
+        return all(_is_number(part, vr) for part in _parts(value))
+    if vr in _SHAPES:
+        return all(not part or _SHAPES[vr].fullmatch(part) for part in _parts(value))
+    if tag == TIMEZONE_OFFSET:
+        return _UTC_OFFSET.fullmatch(value.strip(b"\0 ")) is not None
+    return True
+
+
+@lru_cache(maxsize=4096)
+def _multiplicity(tag: int) -> tuple[int, int]:
+    """The fewest and the most values that PS3.6 gives an attribute; any number where it doesn't say."""
+    entry = DicomDictionary.get(tag)
+    least, _, most = entry[1].partition("-") if entry else ("", "", "")
+    fewest = int(least) if least.isdigit() else 0
+    return fewest, int(most or least) if (most or least).isdigit() else sys.maxsize
+
+
+def _parts(value: bytes) -> list[bytes]:
+    return [part.strip(b"\0 ") for part in value.split(b"\\")]
+
+
+def _is_number(part: bytes, vr: str) -> bool:
+    if not part:
+        return True
+    if vr == "DS":
+        match = _DECIMAL.fullmatch(part)
+    else:
+        match = _INTEGER.fullmatch(part)
+        if match is not None and int(match[1]) > _MAX_INTEGER:
+            return False
+    if match is None:
+        return False
+    digits = match[1].partition(b".")[0].decode("ascii")
+    return not _DAY.fullmatch(digits) and not is_personal_number(digits)
+
+
+def _is_text(value: bytes, *, counted: bool) -> bool:
+    """Whether bytes are readable from end to end, so many as chance won't have it.
+
+    Eight or more with a word among them; and twelve or more of any kind, unless there are as many as it must be.
+    """
+    if _WORDS.fullmatch(value) is not None and _LETTERS.search(value) is not None:
+        return True
+    return not counted and _READABLE.fullmatch(value) is not None
