@@ -79,7 +79,7 @@ class Problems:
         if self.found:
             raise ContractError(
                 "\n".join(str(problem) for problem in sorted(set(self.found))),
-                way_out="Mend the contract and try again; data_contracts/README.md has every field.",
+                way_out="Mend the contract and try again; docs/contracts.md says how they are written.",
             )
 
 
