@@ -1,6 +1,7 @@
 """A zone in an S3 bucket.
 
-The hot path is obstore (Rust's object_store); ``make bench`` shows it beside boto3. What only boto3 can do (buckets, abandoned uploads) is in ``s3_control``.
+The hot path is obstore (Rust's object_store); ``make bench`` shows it beside boto3. What only boto3 can do (buckets,
+abandoned uploads) is in ``s3_control``.
 """
 
 from __future__ import annotations
