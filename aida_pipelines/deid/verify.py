@@ -35,7 +35,7 @@ from pydicom.valuerep import PersonName
 from aida_pipelines.contracts.profile import DeidProfile, Option
 from aida_pipelines.deid.engine import Deidentified
 from aida_pipelines.deid.verification.days import all_days
-from aida_pipelines.deid.verification.readings import digraphed, folded
+from aida_pipelines.deid.verification.names import digraphed, folded
 from aida_pipelines.dicom.parse import ParsedFile
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine

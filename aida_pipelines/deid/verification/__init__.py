@@ -1,4 +1,4 @@
-"""The second opinion on what is about to be published: its own reader, its own lists, its own laws.
+"""The second opinion on what is about to be published: how it reads days and names.
 
 Nothing here imports the rules, the rewriting or the parser of the first path, so that a mistake there can't
 hide itself here; ``deid.verify`` puts the parts together. What they share is the DICOM dictionary (a
