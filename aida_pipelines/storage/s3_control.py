@@ -54,16 +54,24 @@ def abort_stale_uploads(store: S3Store, *, older_than: timedelta = STALE) -> int
     client, before, aborted = control(store), datetime.now(UTC) - older_than, 0
     prefix = f"{store.prefix}/" if store.prefix else ""
     with _explaining(store):
-        for page in client.get_paginator("list_multipart_uploads").paginate(
-            Bucket=store.bucket, Prefix=prefix
-        ):
-            for upload in page.get("Uploads", ()):
-                if upload["Initiated"] < before:
-                    client.abort_multipart_upload(
-                        Bucket=store.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                    )
-                    aborted += 1
+        pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=store.bucket, Prefix=prefix)
+        try:
+            for page in pages:
+                for upload in page.get("Uploads", ()):
+                    if upload["Initiated"] < before:
+                        aborted += _aborted(client, store.bucket, upload["Key"], upload["UploadId"])
+        except client.exceptions.NoSuchUpload:
+            pass  # what rclone's server says of a bucket that has had no multipart upload yet
     return aborted
+
+
+def _aborted(client: S3Client, bucket: str, key: str, upload_id: str) -> bool:
+    """Whether there was an upload to abort: since it was listed, its writer or another sweep may have ended it."""
+    try:
+        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except client.exceptions.NoSuchUpload:
+        return False
+    return True
 
 
 def prepare_bucket(store: S3Store) -> None:
