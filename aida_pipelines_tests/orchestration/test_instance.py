@@ -23,6 +23,16 @@ def instance(tmp_path, monkeypatch):
         yield instance
 
 
+def started(program: str, home) -> subprocess.Popen:
+    """A process of its own that runs ``program`` with the instance's folder in ``sys.argv[1]``."""
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(home)],
+        env=ENV,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def test_processes_that_start_together_make_one_instance(tmp_path):
     program = (
         "import sys; from pathlib import Path; from aida_pipelines.orchestration.instance import open_instance\n"
@@ -47,15 +57,9 @@ def test_a_run_whose_process_was_killed_is_marked_and_gives_back_its_slot(instan
         "instance = open_instance(Path(sys.argv[1]))\n"
         "dg.materialize([dies], instance=instance, tags=own_tags())\n"
     )
-    died = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "dagster")],
-        env=ENV,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while (
-        psutil.Process(died.pid).status() != psutil.STATUS_ZOMBIE
-    ):  # dead, and nobody has asked how it ended
+    died = started(program, tmp_path / "dagster")
+    # Dead, and nobody has asked how it ended.
+    while psutil.Process(died.pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.05)
     assert instance.get_runs()[0].status is dg.DagsterRunStatus.STARTED
     assert bury_dead_runs(instance) == 1
@@ -81,12 +85,7 @@ def test_a_run_that_waits_gets_the_slot_of_one_that_dies_meanwhile(instance, tmp
         "def holds() -> None: time.sleep(600)\n"
         "dg.materialize([holds], instance=open_instance(Path(sys.argv[1])), tags=own_tags())\n"
     )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "dagster")],
-        env=ENV,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    holder = started(program, tmp_path / "dagster")
     storage = instance.event_log_storage
     while (
         "cpu" not in storage.get_concurrency_keys() or not storage.get_concurrency_info("cpu").claimed_slots

@@ -33,17 +33,12 @@ _ORDINAL = re.compile(r"(?<!\d)(\d{4})-(\d{3})(?!\d)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def full_days(text: str) -> frozenset[str]:
-    """Every day that ``text`` (folded) names with its year in four digits, as ``YYYYMMDD``."""
-    return frozenset(day for day, whole in _days(text) if whole)
-
-
 def all_days(text: str) -> frozenset[str]:
-    """Those, and what may be one with two digits for the year or as seconds since 1970."""
-    return frozenset(day for day, _ in _days(text))
+    """Every day that ``text`` (folded) names, as ``YYYYMMDD``; of a year in two digits both centuries."""
+    return frozenset(_days(text))
 
 
-def _days(text: str) -> Iterator[tuple[str, bool]]:
+def _days(text: str) -> Iterator[str]:
     for match in _SEPARATED.finditer(text):
         first, second, third = match.groups()
         for year, month, day in ((first, second, third), (third, second, first), (third, first, second)):
@@ -59,16 +54,16 @@ def _days(text: str) -> Iterator[tuple[str, bool]]:
         yield from _valid(match[1], match[2], match[3])
     for match in _WEEK.finditer(text):
         try:
-            yield date.fromisocalendar(*map(int, match.groups())).strftime("%Y%m%d"), True
+            yield date.fromisocalendar(*map(int, match.groups())).strftime("%Y%m%d")
         except ValueError:
             continue
     for match in _ORDINAL.finditer(text):
         year, number = int(match[1]), int(match[2])
         if year and 1 <= number <= 366:
-            yield (date(year, 1, 1) + timedelta(number - 1)).strftime("%Y%m%d"), True
+            yield (date(year, 1, 1) + timedelta(number - 1)).strftime("%Y%m%d")
 
 
-def _compact(digits: str) -> Iterator[tuple[str, bool]]:
+def _compact(digits: str) -> Iterator[str]:
     """A run of digits: a date at its start or end (times, counters and last digits around it), or seconds."""
     for part in {digits[:8], digits[-8:]} if len(digits) >= 8 else ():
         yield from _valid(part[:4], part[4:6], part[6:])
@@ -80,13 +75,12 @@ def _compact(digits: str) -> Iterator[tuple[str, bool]]:
         yield from _valid(digits[4:], digits[:2], digits[2:4])
     if len(digits) in (10, 13) and digits[0] != "0":
         seconds = int(digits[:10])
-        yield (_EPOCH + timedelta(seconds=seconds)).strftime("%Y%m%d"), False
+        yield (_EPOCH + timedelta(seconds=seconds)).strftime("%Y%m%d")
 
 
-def _valid(year: str, month: str, day: str) -> Iterator[tuple[str, bool]]:
+def _valid(year: str, month: str, day: str) -> Iterator[str]:
     months = _MONTHS.get(month) or int(month)
-    whole = len(year) == 4
     if not 1 <= months <= 12 or not 1 <= int(day) <= 31 or len(year) not in (2, 4):
         return
-    for full in (year,) if whole else (f"19{year}", f"20{year}"):
-        yield f"{full}{months:02}{int(day):02}", whole
+    for full in (year,) if len(year) == 4 else (f"19{year}", f"20{year}"):
+        yield f"{full}{months:02}{int(day):02}"
