@@ -20,6 +20,7 @@ from pydicom._uid_dict import UID_dictionary
 from pydicom.charset import python_encoding
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
+from aida_pipelines.deid._ps3_3_terms import CODED_TERMS
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
 from aida_pipelines.deid.content import VALUES
 from aida_pipelines.deid.dates import shift_value
@@ -586,7 +587,7 @@ class _Rewriter:
         if action is Action.SHIFT_DATE:
             return self._shifted(value, vr)
         if action is Action.CLEAN_TEXT:
-            cleaned = self._cleaned(value, vr, charset)
+            cleaned = self._coded(value, charset) if vr == "CS" else self._cleaned(value, vr, charset)
             # A code without a meaning is invalid everywhere (PS3.3 table 8.8-1, type 1).
             return cleaned or (_dummy(vr) if element.tag == _CODE_MEANING else b"")
         return _dummy(vr)
@@ -597,11 +598,19 @@ class _Rewriter:
             return _known_charsets(value)
         if vr == "AS":
             return _aggregated_age(value)
-        if not value or is_honest(value, vr, tag):
+        if not value:
             return value
         if vr == "CS":
-            return self._cleaned(value, vr, charset)
+            return self._coded(value, charset)
+        if is_honest(value, vr, tag):
+            return value
         return b"" if vr in TEMPORAL_VRS else None
+
+    def _coded(self, value: bytes, charset: Sequence[str]) -> bytes:
+        """Of coded values those that the standard lists, short numbers, and words that are known to be harmless."""
+        parts = decode_text(value, "CS", charset).split("\\")
+        kept = [part if _is_coded(part) else _worded(self._cleaner(part)) for part in map(str.strip, parts)]
+        return "\\".join(kept).encode("ascii", "replace") if any(kept) else b""
 
     def _shifted(self, value: bytes, vr: str) -> bytes:
         moved = [shift_value(text, vr, self._pseudonyms, self._subject) for text in strings(value, vr)]
@@ -625,6 +634,16 @@ def _uid_of(original: str, pseudonyms: Pseudonyms) -> str:
 def _of_the_standard(uid: str) -> bool:
     # These registers grow faster than the dictionary. What follows their roots is too short to identify anyone.
     return uid in UID_dictionary or _REGISTERED_UID.fullmatch(uid) is not None
+
+
+def _is_coded(text: str) -> bool:
+    # Numbers of templates and context groups (PS3.16) have up to four digits.
+    return text in CODED_TERMS or (text.isascii() and text.isdigit() and len(text) <= 4)
+
+
+def _worded(text: str) -> str:
+    """The text, if there is a word in it: numbers alone are no code."""
+    return text if any(map(str.isalpha, text)) else ""
 
 
 def _known_charsets(value: bytes) -> bytes:

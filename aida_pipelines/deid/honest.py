@@ -34,7 +34,6 @@ _DECIMAL = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _INTEGER = re.compile(rb"[+-]?(\d{1,10})(\.0*)?")
 _MAX_INTEGER = 1 << 31
 _DAY = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
-_CODE = re.compile(rb"[A-Z0-9_ ]{0,16}")
 _TIME = re.compile(rb"\d{2}(:?\d{2}(:?\d{2}(\.\d{1,6})?)?)?")
 _DATE = re.compile(rb"\d{4}(\.?)\d{2}\1\d{2}")
 _DATE_TIME = re.compile(rb"\d{4}(\d{2}){0,5}(\.\d{1,6})?([+-]\d{4})?")
@@ -44,7 +43,7 @@ _WORDS = re.compile(rb"[A-Za-z0-9 ^,.\-_]{8,}\0*")
 _LETTERS = re.compile(rb"[A-Za-z]{4}")
 _READABLE = re.compile(rb"[\x20-\x7e\xc0-\xff]{12,}[\0 ]*")
 
-_SHAPES = {"DA": _DATE, "DT": _DATE_TIME, "TM": _TIME, "UI": _UID, "CS": _CODE}
+_SHAPES = {"DA": _DATE, "DT": _DATE_TIME, "TM": _TIME, "UI": _UID}
 TIMEZONE_OFFSET = 0x00080201
 
 
