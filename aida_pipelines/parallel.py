@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -38,6 +38,7 @@ def ordered_map(
     initializer: Callable[..., None] | None = None,
     initargs: tuple[Any, ...] = (),
     batch: int = _BATCH,
+    preload: Sequence[str] = (),
 ) -> Iterator[R]:
     """Apply ``work`` to each item in a pool of processes; yield the results in the order of the items.
 
@@ -50,6 +51,8 @@ def ordered_map(
         initializer: Called once in every process before its first item (in this one, if it does the work).
         initargs: Its arguments.
         batch: Items a task; 1 where an item is much work (a series, not an instance).
+        preload: Modules that are imported once for all processes, which are forked from there: none that
+            starts threads when imported (PyArrow and Polars do).
 
     Raises:
         concurrent.futures.process.BrokenProcessPool: A process died (killed, out of memory). Nothing of its
@@ -67,6 +70,7 @@ def ordered_map(
     batches = iter(lambda: list(islice(everything, batch)), [])
     # forkserver: a fork of a process that runs Dagster's threads may deadlock; spawn pays every import again.
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
     pending: deque[Future[list[R]]] = deque()
     with ProcessPoolExecutor(workers, mp_context=context, initializer=initializer, initargs=initargs) as pool:
         try:

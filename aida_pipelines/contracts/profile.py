@@ -43,7 +43,7 @@ class Action(StrEnum):
 
 
 def _attribute(name: str) -> str:
-    from pydicom.datadict import tag_for_keyword
+    from aida_pipelines.dicom.dictionary import tag_for_keyword
 
     # A tag may be younger than the installed dictionary; a keyword can't.
     is_tag = re.fullmatch(r"\([0-9A-Fa-f]{3}[02468ACEace],[0-9A-Fa-f]{4}\)", name) is not None
@@ -53,7 +53,7 @@ def _attribute(name: str) -> str:
 
 
 def _sop_class(name: str) -> str:
-    from pydicom._uid_dict import UID_dictionary
+    from aida_pipelines.dicom.dictionary import UID_dictionary
 
     if re.fullmatch(r"1\.2\.840\.10008\.[0-9.]+", name):
         return name  # a class of the standard that is younger than the installed dictionary

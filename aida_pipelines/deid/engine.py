@@ -16,9 +16,6 @@ from dataclasses import dataclass
 from math import ceil
 from types import MappingProxyType
 
-from pydicom._uid_dict import UID_dictionary
-from pydicom.charset import python_encoding
-
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_3_terms import CODED_TERMS
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
@@ -28,10 +25,11 @@ from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.honest import TEMPORAL_VRS, is_honest
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
+from aida_pipelines.dicom.dictionary import UID_dictionary
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
 from aida_pipelines.dicom.frames import Blank, foreign_bytes
 from aida_pipelines.dicom.parse import EXPLICIT, Element, Encoding, ParsedFile, Source, parse_file, vr_of
-from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, numbers, strings
+from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, is_charset, numbers, strings
 from aida_pipelines.errors import InstanceOutcome, Quarantine
 
 _CHARSET, _IMAGE_TYPE, _CODE_MEANING = 0x00080005, 0x00080008, 0x00080104
@@ -649,9 +647,9 @@ def _worded(text: str) -> str:
 def _known_charsets(value: bytes) -> bytes:
     """Specific Character Set with the standard's terms only: what isn't one may be anything."""
     terms = [term.strip() for term in value.decode("latin-1").strip("\0 ").split("\\")]
-    if all(term in python_encoding for term in terms):
+    if all(map(is_charset, terms)):
         return value
-    return "\\".join(term for term in terms if term and term in python_encoding).encode("ascii")
+    return "\\".join(term for term in terms if term and is_charset(term)).encode("ascii")
 
 
 def _dummy(vr: str) -> bytes:

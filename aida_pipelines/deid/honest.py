@@ -10,9 +10,8 @@ import re
 import sys
 from functools import lru_cache
 
-from pydicom._dicom_dict import DicomDictionary
-
 from aida_pipelines.deid.pseudonym import is_personal_number
+from aida_pipelines.dicom.dictionary import DicomDictionary
 from aida_pipelines.dicom.parse import vr_of
 from aida_pipelines.dicom.values import TEXT_VRS as CODED_VRS
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pydicom._dicom_dict import DicomDictionary
-from pydicom.datadict import keyword_for_tag
 
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.contracts.table import TableContract
@@ -20,6 +18,7 @@ from aida_pipelines.deid.fast import FastDeidentifier
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.deid.verify import Verifier
 from aida_pipelines.dicom.attributes import Attributes
+from aida_pipelines.dicom.dictionary import DicomDictionary
 from aida_pipelines.dicom.parse import Source, parse_file
 
 CHUNK = 4 << 20
@@ -94,6 +93,8 @@ def done(changes: Iterable[Change]) -> frozenset[Done]:
 
 def keyword(tag: str) -> str:
     """The keyword of a tag as ``Done`` writes it; empty where there is none."""
+    from pydicom.datadict import keyword_for_tag
+
     return keyword_for_tag(int(tag[1:5] + tag[6:10], 16)) if tag.startswith("(") else ""
 
 

@@ -7,11 +7,10 @@ texts reduced to the allow-list, sequences gone through with the same rules for 
 
 from __future__ import annotations
 
-from pydicom._private_dict import private_dictionaries
-
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_15_e3_10_1 import SAFE
 from aida_pipelines.deid.honest import BINARY_VRS, BULK_VRS, TEMPORAL_VRS, TEXT_VRS, same_family
+from aida_pipelines.dicom.dictionary import private_vr
 
 _NUMBERS = frozenset({"DS", "IS", *BINARY_VRS})
 
@@ -27,7 +26,7 @@ class PrivateRules:
         self._options = profile.options
         safe = SAFE if Option.RETAIN_SAFE_PRIVATE in profile.options else {}
         self._vrs: dict[tuple[str, int], str] = {
-            (creator, place): vr or _dictionary_vr(creator, place)
+            (creator, place): vr or private_vr(creator, place >> 16, place & 0xFF)
             for creator, places in safe.items()
             for place, vr in places.items()
         }
@@ -75,11 +74,3 @@ class PrivateRules:
             if Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in self._options:
                 return Action.SHIFT_DATE
         return Action.REMOVE
-
-
-def _dictionary_vr(creator: str, place: int) -> str:
-    """Pydicom's VR of a private attribute; empty if it has none."""
-    group, element = place >> 16, place & 0xFF
-    entry = private_dictionaries.get(creator, {}).get(f"{group:04X}xx{element:02X}")
-    vr = entry[0] if entry else ""
-    return "" if vr == "UN" else vr[:2]

@@ -17,14 +17,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from pydicom._dicom_dict import DicomDictionary
-
 from aida_pipelines.contracts.profile import Action, AttributeRule, DeidProfile, Layer, Option
 from aida_pipelines.deid._ps3_3_types import TYPES
 from aida_pipelines.deid._ps3_15_e1_1 import ROWS, Row
 from aida_pipelines.deid.content import ContentRules
 from aida_pipelines.deid.honest import TEMPORAL_VRS, TEXT_VRS, same_family
 from aida_pipelines.deid.private import PrivateRules
+from aida_pipelines.dicom.dictionary import DicomDictionary, tag_for_keyword
 from aida_pipelines.dicom.parse import vr_of
 
 _ACTIONS = {"X": Action.REMOVE, "Z": Action.EMPTY, "D": Action.DUMMY, "U": Action.REMAP_UID}
@@ -169,8 +168,6 @@ class RuleBook:
 
 def rule_tags(rule: AttributeRule) -> list[int]:
     """The tags that a rule names."""
-    from pydicom.datadict import tag_for_keyword
-
     tags = [_tag(name) if name.startswith("(") else tag_for_keyword(name) for name in rule.attributes]
     return [tag for tag in tags if tag is not None]
 

@@ -16,8 +16,7 @@ from functools import cached_property
 from struct import Struct
 from struct import error as struct_error
 
-from pydicom._dicom_dict import DicomDictionary
-
+from aida_pipelines.dicom.dictionary import DicomDictionary, UID_dictionary
 from aida_pipelines.errors import Quarantine
 
 Source = bytes | bytearray | memoryview | mmap.mmap
@@ -194,8 +193,6 @@ def check_syntax(syntax: str) -> None:
     Raises:
         Quarantine: ``transfer-syntax-unknown``.
     """
-    from pydicom._uid_dict import UID_dictionary
-
     entry = UID_dictionary.get(syntax)
     if (entry is None or entry[1] != "Transfer Syntax") and syntax not in _YOUNGER_SYNTAXES:
         raise Quarantine("transfer-syntax-unknown")
