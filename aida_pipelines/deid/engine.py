@@ -22,7 +22,7 @@ from aida_pipelines.deid._ps3_15_e1_1 import EDITION
 from aida_pipelines.deid.content import VALUES
 from aida_pipelines.deid.dates import shift_value
 from aida_pipelines.deid.descriptors import DescriptorCleaner
-from aida_pipelines.deid.honest import TEMPORAL_VRS, is_honest
+from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
 from aida_pipelines.dicom.dictionary import UID_dictionary
@@ -536,7 +536,9 @@ class _Rewriter:
         if new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 "):
             return self._copy(element, encoding)
         self.changes.append(Change(element.tag, element.vr, action))
-        return encode_element(element.tag, element.vr, new, encoding)
+        # A UID that calls itself a number is written as what it is: its pseudonym would be no number.
+        written_as = "UI" if action is Action.REMAP_UID and element.vr in BINARY_VRS else element.vr
+        return encode_element(element.tag, written_as, new, encoding)
 
     def _sequence(
         self, element: Element, action: Action, encoding: Encoding, charset: Sequence[str]

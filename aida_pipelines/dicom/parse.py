@@ -318,6 +318,8 @@ class Walker:
         if depth > MAX_DEPTH:
             raise UnreadableError
         tag, vr, length, start = self.head(position, encoding)
+        if tag >> 16 == 0xFFFE:  # an item or a delimiter where an element must be
+            raise UnreadableError
         if vr == "UN" and not encoding.implicit and (length == _UNDEFINED or vr_of(tag) == "SQ"):
             # PS3.5 section 6.2.2, note 2: what is written as UN is implicit VR little endian inside.
             vr, encoding = "SQ" if length == _UNDEFINED or not tag >> 16 & 1 else "UN", IMPLICIT

@@ -329,3 +329,10 @@ def test_changes_name_attributes_and_never_values(deidentifier, research, instan
     result = deidentifier(research).deidentify(instance({0x00104000: ("LT", b"Svensson")}))
     assert "vensson" not in repr(result.changes)
     assert 0x00104000 in {change.tag for change in result.changes}
+
+
+def test_a_uid_that_calls_itself_a_number_comes_out_as_a_uid(deidentifier, any_profile, instance, read):
+    source = instance({0x0020000E: ("FD", b"1.2.752.1.1.2345")})
+    result = read(deidentifier(any_profile).deidentify(source))
+    assert result["SeriesInstanceUID"].VR == "UI"
+    assert result.SeriesInstanceUID.startswith("2.25.")
