@@ -39,6 +39,7 @@ LIMIT = 5.0
 """Seconds a case may take."""
 
 OUT, FINDING = "comes out", "held: the verifier found an identifier"
+UNREADABLE_ALL = "comes out; pydicom can't read all of it, nor of the source"
 _WORKS = frozenset({"incomplete", "file-meta"})
 """Findings that don't say that an identifier is left, but that the new header is not as it must be."""
 
@@ -76,7 +77,7 @@ class Case:
         try:
             _read_to_the_end(b"".join(fast.parts))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
-            return f"UNREADABLE: {type(error).__name__}"
+            return UNREADABLE_ALL if _fails_alike(data, error) else f"UNREADABLE: {type(error).__name__}"
         return FINDING if found else OUT
 
 
@@ -92,6 +93,15 @@ def _outcome(one: Deidentifier, data: bytes) -> Deidentified | str:
 def _read_to_the_end(data: bytes) -> None:
     for element in pydicom.dcmread(BytesIO(data)).iterall():
         repr(element.value) if element.VR != "SQ" else len(element.value)
+
+
+def _fails_alike(data: bytes, error: Exception) -> bool:
+    """Whether pydicom fails on the source as well, and in the same way: what is left of a fault is no fault of ours."""
+    try:
+        _read_to_the_end(data)
+    except Exception as other:  # noqa: BLE001 - compared
+        return type(other) is type(error)
+    return False
 
 
 def _alarm(*_: object) -> None:
