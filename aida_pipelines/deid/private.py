@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from aida_pipelines.contracts.profile import Action, Container, DeidProfile, Option
 from aida_pipelines.deid._ps3_15_e3_10_1 import SAFE
 from aida_pipelines.deid.containers import rewritten
+from aida_pipelines.deid.containers.number import is_number
 from aida_pipelines.deid.honest import BINARY_VRS, BULK_VRS, TEMPORAL_VRS, TEXT_VRS, is_honest, same_family
 from aida_pipelines.dicom.dictionary import private_vr
 from aida_pipelines.dicom.parse import Encoding
@@ -31,12 +32,14 @@ class _Known:
 
     Attributes:
         vr: Its VR; empty where nothing says it.
+        vouched: Whether the profile names it, and not the standard.
         values: What each value of a text must match; None where any words of the allow-list stay.
         container: How bytes are read; None where they aren't.
         fields: What is kept of them.
     """
 
     vr: str
+    vouched: bool = False
     values: re.Pattern[bytes] | None = None
     container: Container | None = None
     fields: frozenset[str] = frozenset()
@@ -62,7 +65,7 @@ class PrivateRules:
                 place = rule.creator, int(name[1:5] + "00" + name[8:10], 16)
                 if rule.action is Action.KEEP:
                     self._known[place] = _Known(
-                        rule.vr or "", _one_of(rule.values), rule.container, frozenset(rule.fields)
+                        rule.vr or "", True, _one_of(rule.values), rule.container, frozenset(rule.fields)
                     )
                 else:
                     self._known.pop(place, None)
@@ -104,9 +107,9 @@ class PrivateRules:
         known = self._known[creator, tag & 0xFFFF00FF]
         if known.container:
             return rewritten(known.container, value, known.fields)
-        if known.values:
-            parts = [part.strip(b"\0 ") for part in value.split(b"\\")]
-            return value if all(known.values.fullmatch(part) for part in parts) else None
+        if known.values or (known.vouched and vr in ("DS", "IS")):
+            fits = known.values.fullmatch if known.values else is_number
+            return value if all(fits(part.strip(b"\0 ")) for part in value.split(b"\\")) else None
         if vr in BINARY_VRS and not _nobodys(numbers(value, vr, encoding)):
             return None
         return value

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aida_pipelines.contracts.profile import Container
 from aida_pipelines.deid.containers import MAX_BYTES, rewritten
+from aida_pipelines.deid.containers.number import is_number
 from aida_pipelines.dicom.quiet import quiet_pydicom
 
 with warnings.catch_warnings():
@@ -212,3 +213,17 @@ def test_real_csa_headers_say_the_same_of_what_stays(dev_data, research, folder)
             assert len(after) > 8
             seen += 1
     assert seen
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"1", b"-1.", b".5", b"-0.03015368968072", b"1e-05", b"0x1F", b"9999999.9"]
+)
+def test_what_is_a_number(text):
+    assert is_number(text)
+
+
+@pytest.mark.parametrize(
+    "text", [b"12345678", b"1.2.3", b"1 2", b"0xSven", b"0x12345678", b"1e400", b"nan", b"1\n", "١".encode()]
+)
+def test_what_is_none(text):
+    assert not is_number(text)

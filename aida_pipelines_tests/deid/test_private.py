@@ -294,6 +294,8 @@ def vouching(basic):
         (1, "DS", b"19121212", False),
         (1, "DS", b"191212121212", False),
         (1, "DS", b"1\\1212121212", False),
+        (1, "DS", b"12345678", False),
+        (1, "LO", b"0701740605", False),
         (2, "SL", struct.pack("<l", 1000), True),
         (2, "SL", struct.pack("<ll", 7, 134217728), True),
         (2, "SL", struct.pack("<l", 19121212), False),

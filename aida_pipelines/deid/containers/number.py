@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = re.compile(rb"[+-]?\d{1,7}(\.\d{0,10})?([eE][+-]?\d{1,2})?|0x[0-9a-fA-F]{1,6}")
+_NUMBER = re.compile(rb"[+-]?(\d{1,7}(\.\d{0,16})?|\.\d{1,16})([eE][+-]?\d{1,2})?|0x[0-9a-fA-F]{1,6}")
 
 
 def is_number(text: bytes) -> bool:
