@@ -97,15 +97,32 @@ class AttributeRule(_Strict):
     reason: str = Field(min_length=1)
 
 
+class Container(StrEnum):
+    """Values of bytes that hold named fields, in manufacturers' own formats that are understood."""
+
+    SIEMENS_CSA = "siemens-csa"
+    SIEMENS_CSA_PROTOCOL = "siemens-csa-protocol"
+    SIEMENS_PROTOCOL = "siemens-protocol"
+    GE_PROTOCOL = "ge-protocol"
+    GE_SCAN_HEADER = "ge-scan-header"
+
+
 class PrivateRule(_Strict):
     """A decision on private attributes of one creator, beside table E.3.10-1 of PS3.15.
 
-    Only numbers can be kept: what a private text or sequence may hold is known to its manufacturer alone.
+    What a private attribute may hold is known to its manufacturer alone. So only what can be no text of a person
+    is kept: numbers; texts that are one of the values listed; sequences, whose items go by the rules like any
+    other data set; and of containers, the named fields that are numbers, written anew. No rule depends on
+    the instance's manufacturer: the creator says whose attribute it is.
 
     Attributes:
         creator: Private Creator, as written in the data set.
         attributes: Which of its attributes.
         vr: What they are; one that is written as anything else goes.
+        values: For texts, each value that may be kept; an attribute with any other goes. ``#`` stands for a whole
+            number of one to four digits.
+        container: For bytes (``OB``), how they are read.
+        fields: For containers, what is kept of them.
         action: ``keep``, or ``remove`` for what the standard calls safe and this profile doesn't.
         reason: Why, for the person who reviews the profile.
         source: Where it is documented what they hold.
@@ -113,7 +130,10 @@ class PrivateRule(_Strict):
 
     creator: str = Field(min_length=1)
     attributes: tuple[PrivateAttribute, ...] = Field(min_length=1)
-    vr: Literal["DS", "IS", "US", "SS", "UL", "SL", "FL", "FD"] | None = None
+    vr: Literal["DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "CS", "SH", "LO", "SQ", "OB"] | None = None
+    values: tuple[str, ...] = ()
+    container: Container | None = None
+    fields: tuple[str, ...] = ()
     action: Literal[Action.KEEP, Action.REMOVE]
     reason: str = Field(min_length=1)
     source: str = ""
@@ -122,6 +142,10 @@ class PrivateRule(_Strict):
     def _says_what_is_kept(self) -> PrivateRule:
         if self.action is Action.KEEP and not (self.vr and self.source):
             raise ValueError("to keep private attributes, say their vr and the source that documents them")
+        if bool(self.values) != (self.vr in ("CS", "SH", "LO")):
+            raise ValueError("'values' lists what may be kept of texts (CS, SH, LO), and of nothing else")
+        if not bool(self.container) == bool(self.fields) == (self.vr == "OB"):
+            raise ValueError("of bytes (OB) only 'fields' of a known 'container' can be kept")
         return self
 
 

@@ -25,6 +25,11 @@ _LETTERS_THEN_NUMBER = re.compile(r"([^\W\d_]+)([0-9]{1,4}(?:[.,][0-9]{1,2})?)([
 _KEPT_SEPARATOR = re.compile(r"[\s_\-+/().,:;*%&\[\]<>=^#]{0,3}")
 
 
+_GRADIENT = re.compile(r"b=[0-9]{1,5}\(-?[01]\.[0-9]{3}(,-?[01]\.[0-9]{3}){2}\)")
+"""Canon's diffusion weighting, which is in Image Comments only (dcm2niix, notes on Canon): b=1500(0.895,0,0.445)
+with three decimals throughout."""
+
+
 class DescriptorCleaner:
     """Keeps the words of an allow-list, small numbers with a unit, and codes like ``T1`` or ``b1000``.
 
@@ -40,6 +45,8 @@ class DescriptorCleaner:
 
         ``"T1 ax +Gd Anna Svensson"`` becomes ``"T1 ax +Gd"``.
         """
+        if _GRADIENT.fullmatch(text):
+            return text
         text = _JOINED_NUMBERS.sub("?", text)
         kept, last_kept = [], True
         for match in _WORD.finditer(text):

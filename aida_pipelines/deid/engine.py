@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
+from struct import error as struct_error
 from types import MappingProxyType
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
@@ -28,7 +29,18 @@ from aida_pipelines.deid.rules import RuleBook, Rules
 from aida_pipelines.dicom.dictionary import UID_dictionary
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
 from aida_pipelines.dicom.frames import Blank, foreign_bytes
-from aida_pipelines.dicom.parse import EXPLICIT, Element, Encoding, ParsedFile, Source, parse_file, vr_of
+from aida_pipelines.dicom.parse import (
+    EXPLICIT,
+    IMPLICIT,
+    Element,
+    Encoding,
+    ParsedFile,
+    Source,
+    UnreadableError,
+    Walker,
+    parse_file,
+    vr_of,
+)
 from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, is_charset, numbers, strings
 from aida_pipelines.errors import InstanceOutcome, Quarantine
 
@@ -461,14 +473,14 @@ class _Rewriter:
         return written
 
     def _creators(self, elements: Sequence[Element]) -> dict[int, str]:
-        """Creator of each private block (its tags without their last byte) that has a known one."""
-        return {
-            element.tag >> 16 << 8 | element.tag & 0xFF: self._parsed.value(element)
-            .decode("latin-1")
-            .strip("\0 ")
-            for element in elements
-            if element.tag >> 16 & 1 and 0x10 <= element.tag & 0xFFFF <= 0xFF
-        }
+        """Creator of each private block (its tags without their last byte); empty where two claim it."""
+        creators: dict[int, str] = {}
+        for element in elements:
+            if element.tag >> 16 & 1 and 0x10 <= element.tag & 0xFFFF <= 0xFF:
+                block = element.tag >> 16 << 8 | element.tag & 0xFF
+                creator = self._parsed.value(element).decode("latin-1").strip("\0 ")
+                creators[block] = creator if creators.get(block, creator) == creator else ""
+        return creators
 
     def _creators_of(
         self, written: dict[int, bytes], creators: dict[int, str], encoding: Encoding
@@ -500,13 +512,40 @@ class _Rewriter:
         """One element's new bytes, from nothing but its own bytes and what is passed; None if it goes."""
         tag = element.tag
         if tag >> 16 & 1:
-            if creator is None:
-                return None
-            action, vr = self._rules.private.resolve(creator, tag, element.vr)
-        else:
-            action = override or self._rules.action(tag, element.vr, top_level=top_level)
-            vr = vr_of(tag) if element.vr == "UN" else element.vr
+            return self._private(element, creator, encoding, charset) if creator else None
+        action = override or self._rules.action(tag, element.vr, top_level=top_level)
+        vr = vr_of(tag) if element.vr == "UN" else element.vr
         return None if action is Action.REMOVE else self._rewritten(element, vr, action, encoding, charset)
+
+    def _private(
+        self, element: Element, creator: str, encoding: Encoding, charset: Sequence[str]
+    ) -> bytes | None:
+        """A private element's new bytes; None if it goes."""
+        rules, tag = self._rules.private, element.tag
+        action, vr = rules.resolve(creator, tag, element.vr)
+        if action is Action.REMOVE:
+            return None
+        if vr == "SQ":
+            return self._rewritten(self._opened(element), vr, action, encoding, charset)
+        value = self._parsed.value(element)
+        narrowed = rules.narrowed(creator, tag, vr, value, encoding)
+        if narrowed is None or narrowed == value:
+            return None if narrowed is None else self._rewritten(element, vr, action, encoding, charset)
+        self.changes.append(Change(tag, element.vr, Action.CLEAN_TEXT))
+        return encode_element(tag, element.vr, narrowed, encoding)
+
+    def _opened(self, element: Element) -> Element:
+        """A sequence that nothing but the rules calls one: in implicit VR or as UN, with its length."""
+        if element.vr != "UN":
+            return element
+        try:
+            # PS3.5 section 6.2.2, note 2: what is written as UN is implicit VR little endian inside.
+            items, _ = Walker(self._parsed.data).items(
+                element.start, element.stop, IMPLICIT, 0, delimited=False
+            )
+        except (UnreadableError, struct_error, IndexError):
+            return element
+        return replace(element, vr="SQ", encoding=IMPLICIT, items=items)
 
     def uid(self, original: str) -> str:
         """A UID's pseudonym; UIDs of the standard are nobody's and stay."""
