@@ -23,7 +23,7 @@ from aida_pipelines.contracts.documents import Problems, parse, read_document
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.contracts.vocabulary import load_vocabulary
 from aida_pipelines.deid.instance import Processor, Recipe
-from aida_pipelines.deid.pseudonym import create_key
+from aida_pipelines.deid.keys import create_key
 from aida_pipelines.dicom.parse import parse_file
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine

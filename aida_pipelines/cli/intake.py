@@ -1,4 +1,4 @@
-"""Commands on the identifiable side: deliver, deidentify."""
+"""Commands on the identifiable side: deliver, deidentify. The key's are in ``cli/key.py``."""
 
 from __future__ import annotations
 
@@ -69,6 +69,10 @@ def deidentify(
     key_file: Annotated[
         Path | None, typer.Option(help="The pseudonym key; default AIDA_PSEUDONYM_KEY_FILE.")
     ] = None,
+    collection: Annotated[
+        str | None,
+        typer.Option(help="Whose subjects, UIDs and dates to give; default those of no collection."),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Folder for report.json, actions.parquet and the restricted mappings.")
     ] = None,
@@ -77,11 +81,12 @@ def deidentify(
     """De-identify a folder, without zones or Dagster."""
     from aida_pipelines.cli.zones import ensure_key, prepare_home, refined_zone
     from aida_pipelines.contracts.load import load_contracts
-    from aida_pipelines.deid.folder import deidentify_folder
+    from aida_pipelines.deid.folder import NO_COLLECTION, deidentify_folder
     from aida_pipelines.settings import intake_settings
 
     settings = intake_settings()
     contracts = load_contracts(settings.contracts)
+    domain = contracts.collection(collection).pseudonym_domain if collection else NO_COLLECTION
     if key_file is None:
         prepare_home()
         ensure_key(settings, refined_zone())
@@ -91,6 +96,7 @@ def deidentify(
         profile=contracts.profile(profile),
         contracts=contracts,
         key_file=key_file or settings.key_file,
+        domain=domain,
         report_dir=report,
     )
     if as_json:

@@ -13,7 +13,7 @@ import pytest
 
 from aida_pipelines.contracts.vocabulary import load_vocabulary
 from aida_pipelines.deid.folder import deidentify_folder
-from aida_pipelines.deid.pseudonym import create_key, load_key
+from aida_pipelines.deid.keys import create_key, load_key
 from aida_pipelines.dicom.parse import parse_file
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine, UsageError

@@ -7,7 +7,7 @@ import pytest
 
 from aida_pipelines.contracts.load import load_contracts
 from aida_pipelines.deid import stage
-from aida_pipelines.deid.pseudonym import create_key
+from aida_pipelines.deid.keys import create_key
 from aida_pipelines.dicom.encode import encode_element
 from aida_pipelines.dicom.parse import EXPLICIT
 from aida_pipelines.errors import NotFoundError
