@@ -23,7 +23,7 @@ from aida_pipelines.contracts.documents import Problems, parse, read_document
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.contracts.vocabulary import load_vocabulary
 from aida_pipelines.deid.instance import Processor, Recipe
-from aida_pipelines.deid.keys import create_key
+from aida_pipelines.deid.keys import DomainKey, create_key
 from aida_pipelines.dicom.parse import parse_file
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine
@@ -94,7 +94,9 @@ def processor(folder: Path, name: str = "research-longitudinal") -> Processor:
     assert profile is not None
     tokens = frozenset(load_vocabulary(CONTRACTS / "vocabularies" / "descriptor_tokens.csv").terms)
     create_key(folder / "key")
-    return Processor(Recipe(profile=profile, tokens=tokens, key_file=folder / "key", issuer="fuzz"))
+    return Processor(
+        Recipe(profile=profile, tokens=tokens, key=DomainKey.of(folder / "key", "fuzz"), issuer="fuzz")
+    )
 
 
 def main() -> int:

@@ -42,7 +42,7 @@ def normalise_patient_id(issuer: str, patient_id: str) -> tuple[str, str]:
     exactly a hundred years apart with the same last four digits would be taken for one.
     """
     text = _plain(patient_id).translate(_DASHES)
-    compact = re.sub(r"\s", "", text.partition("^")[0])
+    compact = re.sub(r"[\s\0]", "", text.partition("^")[0])
     if (match := _PERSONAL_NUMBER.fullmatch(compact)) and _is_personal_number(match):
         return NATIONAL_ISSUER, "".join(match.group(2, 4, 5, 6))
     return _plain(issuer).casefold(), re.sub(r"\s+", " ", text)

@@ -13,9 +13,10 @@ way                     keeps                       gives away
 ``Proportional``        order, ratios of            Two true dates give all others. Ratios of three or more dates
                         intervals, times of day     can still be recognised. Ages that stay beside the dates tell
                                                     the factor within their rounding.
-``Order``               order                       Which examinations were on the same day. How far apart days are
-                                                    within a factor of about ten; a true date fences in those
-                                                    before and after it.
+``Order``               order                       Which examinations were on the same day. Roughly how far apart
+                                                    days are: eight of ten intervals of a day lie within a factor of
+                                                    25, of a month within 11, of a year within 7, of ten years
+                                                    within 5. A true date fences in those before and after it.
 ======================  ==========================  =================================================================
 
 Times of day stay untouched in the first two: an element is rewritten without knowing which date belongs to it, and
