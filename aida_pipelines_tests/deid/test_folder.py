@@ -113,6 +113,22 @@ def test_the_same_again_is_the_same_and_another_process_count_too(
         assert path.read_bytes() == (tmp_path / "report2" / path.name).read_bytes()
 
 
+def test_a_folder_is_joined_to_no_collection_unless_one_is_named(
+    src, tmp_path, research, contracts, key_file
+):
+    found = {}
+    for name, more in {"own": {}, "a": {"domain": "collection:a"}, "b": {"domain": "collection:b"}}.items():
+        summary = deidentify_folder(
+            src, tmp_path / name, profile=research, contracts=contracts, key_file=key_file, workers=1, **more
+        )
+        assert summary.pseudonym_domain == more.get("domain", "folder")
+        found[name] = {
+            part for path in (tmp_path / name).rglob("*") for part in path.relative_to(tmp_path / name).parts
+        }
+    assert not (found["own"] & found["a"] | found["own"] & found["b"] | found["a"] & found["b"])
+    assert all(found.values())
+
+
 def test_of_two_files_of_one_instance_the_first_is_taken(
     src, tmp_path, instance, research, contracts, key_file
 ):
