@@ -77,7 +77,8 @@ def rotate(
     from aida_pipelines.deid.keys import key_id, load_key, rotate_key
     from aida_pipelines.settings import intake_settings
 
-    target = path or intake_settings().key_file
+    in_use = intake_settings().key_file
+    target = path or in_use
     old = key_id(load_key(target))
     if not yes:
         _confirm(old, _deliveries().get(old, 0))
@@ -86,9 +87,9 @@ def rotate(
     if as_json:
         emit_json(facts)
     else:
+        follows = " Next: aida run, which does every delivery again." if target.absolute() == in_use else ""
         remarks.print(
-            f"The key {facts['key_id']} is in {target}; {old} is kept in {kept}.\n"
-            "Back up both. Next: aida run, which gives every delivery its new pseudonyms.",
+            f"The key {facts['key_id']} is in {target}; {old} is kept in {kept}.\nBack up both.{follows}",
             markup=False,
         )
 
@@ -100,9 +101,9 @@ def _confirm(old: str, deliveries: int) -> None:
             way_out="Say --yes if every person shall get a new pseudonym.",
         )
     remarks.print(
-        f"The key {old} will be replaced. {deliveries:,} deliveries were de-identified with it; the next `aida run` "
-        "does all of them again. Every person gets a new pseudonym, every UID and date another value, and nothing "
-        "links releases that were made before to those that come."
+        f"The key {old} will be replaced. Deliveries de-identified with it: {deliveries:,}; the next `aida run` does "
+        "them again. Every person gets a new pseudonym, every UID and date another value, and nothing links "
+        "releases that were made before to those that come."
     )
     typer.confirm("Replace it?", abort=True, err=True)
 

@@ -74,8 +74,7 @@ def load_key(path: Path) -> bytes:
     except OSError:
         raise UsageError(
             f"There is no readable pseudonym key in {path}.",
-            way_out="Name yours in AIDA_PSEUDONYM_KEY_FILE; `aida deliver` makes one in a new AIDA_HOME, "
-            "`aida key new` elsewhere.",
+            way_out="Name yours in AIDA_PSEUDONYM_KEY_FILE, or make one: aida key new",
         ) from None
     if mode & 0o077:
         raise UsageError(f"Others may read the key in {path}.", way_out=f"Run: chmod 600 {path}")
