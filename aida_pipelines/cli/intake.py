@@ -65,13 +65,20 @@ def deliver(
 def deidentify(
     src: Annotated[Path, typer.Argument(help="A folder with DICOM files.")],
     dst: Annotated[Path, typer.Argument(help="Where DST/SUBJECT/STUDYUID/SERIESUID/SOPUID.dcm go.")],
-    profile: Annotated[str, typer.Option(help="A contract in deid/.")] = "research-longitudinal",
+    profile: Annotated[
+        str | None,
+        typer.Option(help="A contract in deid/; default the collection's, or research-longitudinal."),
+    ] = None,
     key_file: Annotated[
         Path | None, typer.Option(help="The pseudonym key; default AIDA_PSEUDONYM_KEY_FILE.")
     ] = None,
     collection: Annotated[
         str | None,
-        typer.Option(help="Whose subjects, UIDs and dates to give; default those of no collection."),
+        typer.Option(help="Give the subjects, UIDs and dates of this collection; default: those of none."),
+    ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(help="Who issued patient ids whose header doesn't say: a contract in sites/."),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Folder for report.json, actions.parquet and the restricted mappings.")
@@ -86,7 +93,9 @@ def deidentify(
 
     settings = intake_settings()
     contracts = load_contracts(settings.contracts)
-    domain = contracts.collection(collection).pseudonym_domain if collection else NO_COLLECTION
+    wanted = contracts.collection(collection) if collection else None
+    issuer = contracts.site(site).issuer_of_patient_id if site else ""
+    profile = profile or (wanted.deid_profile if wanted else "research-longitudinal")
     if key_file is None:
         prepare_home()
         ensure_key(settings, refined_zone())
@@ -96,7 +105,8 @@ def deidentify(
         profile=contracts.profile(profile),
         contracts=contracts,
         key_file=key_file or settings.key_file,
-        domain=domain,
+        domain=wanted.pseudonym_domain if wanted else NO_COLLECTION,
+        issuer=issuer,
         report_dir=report,
     )
     if as_json:

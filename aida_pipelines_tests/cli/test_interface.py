@@ -11,7 +11,7 @@ COMMANDS = {
     "run": ["--delivery", "--until", "--json"],
     "status": ["--json"],
     "ui": [],
-    "deidentify": ["--profile", "--key-file", "--collection", "--report", "--json"],
+    "deidentify": ["--profile", "--key-file", "--collection", "--site", "--report", "--json"],
     "key new": ["--json"],
     "key show": ["--json"],
     "key rotate": ["--yes", "--json"],
