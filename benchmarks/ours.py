@@ -23,7 +23,9 @@ class _Worker:
 
         profile, tokens = profile_and_tokens("research-longitudinal")
         cleaner = DescriptorCleaner(tokens)
-        self._deidentify = FastDeidentifier(profile, Pseudonyms(bytes(range(32))), cleaner, issuer="bench")
+        self._deidentify = FastDeidentifier(
+            profile, Pseudonyms(bytes(range(32)), "bench"), cleaner, issuer="bench"
+        )
         self._dst, self._verifier = dst, None
         if verify:
             from aida_pipelines.deid.verify import Verifier

@@ -1,4 +1,4 @@
-"""Commands on the identifiable side: deliver, deidentify."""
+"""Commands on the identifiable side: deliver, deidentify. The key's are in ``cli/key.py``."""
 
 from __future__ import annotations
 
@@ -65,9 +65,20 @@ def deliver(
 def deidentify(
     src: Annotated[Path, typer.Argument(help="A folder with DICOM files.")],
     dst: Annotated[Path, typer.Argument(help="Where DST/SUBJECT/STUDYUID/SERIESUID/SOPUID.dcm go.")],
-    profile: Annotated[str, typer.Option(help="A contract in deid/.")] = "research-longitudinal",
+    profile: Annotated[
+        str | None,
+        typer.Option(help="A contract in deid/; default the collection's, or research-longitudinal."),
+    ] = None,
     key_file: Annotated[
         Path | None, typer.Option(help="The pseudonym key; default AIDA_PSEUDONYM_KEY_FILE.")
+    ] = None,
+    collection: Annotated[
+        str | None,
+        typer.Option(help="Give the subjects, UIDs and dates of this collection; default: those of none."),
+    ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(help="Who issued patient ids whose header doesn't say: a contract in sites/."),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Folder for report.json, actions.parquet and the restricted mappings.")
@@ -77,11 +88,14 @@ def deidentify(
     """De-identify a folder, without zones or Dagster."""
     from aida_pipelines.cli.zones import ensure_key, prepare_home, refined_zone
     from aida_pipelines.contracts.load import load_contracts
-    from aida_pipelines.deid.folder import deidentify_folder
+    from aida_pipelines.deid.folder import NO_COLLECTION, deidentify_folder
     from aida_pipelines.settings import intake_settings
 
     settings = intake_settings()
     contracts = load_contracts(settings.contracts)
+    wanted = contracts.collection(collection) if collection else None
+    issuer = contracts.site(site).issuer_of_patient_id if site else ""
+    profile = profile or (wanted.deid_profile if wanted else "research-longitudinal")
     if key_file is None:
         prepare_home()
         ensure_key(settings, refined_zone())
@@ -91,6 +105,8 @@ def deidentify(
         profile=contracts.profile(profile),
         contracts=contracts,
         key_file=key_file or settings.key_file,
+        domain=wanted.pseudonym_domain if wanted else NO_COLLECTION,
+        issuer=issuer,
         report_dir=report,
     )
     if as_json:

@@ -149,12 +149,40 @@ def _check_references(
         for index, table in enumerate(collection.clinical_tables):
             if table not in clinical:
                 problems.add(document, ("clinical_tables", index), _absent("clinical table", table, clinical))
+    _check_domains(collections, problems)
     if "series" in tables:
         _check_criteria(collections, tables["series"], problems)
 
 
 def _absent(what: str, name: str, known: Mapping[str, object] | list[str]) -> str:
     return f"no {what} {name!r}; {one_of(name, known)}"
+
+
+def _check_domains(collections: Loaded[Collection], problems: Problems) -> None:
+    """Every collection of a shared pseudonym domain names all others of it, and nobody else."""
+    members: dict[str, set[str]] = {}
+    for _, collection in collections.values():
+        if shared := collection.shares_pseudonyms:
+            members.setdefault(shared.domain, set()).add(collection.name)
+    for document, collection in collections.values():
+        shared = collection.shares_pseudonyms
+        if shared is None:
+            continue
+        there = members[shared.domain]
+        for index, name in enumerate(shared.collections):
+            where = ("shares_pseudonyms", "collections", index)
+            if name not in collections:
+                problems.add(document, where, _absent("collection", name, collections))
+            elif name == collection.name:
+                problems.add(document, where, "is this collection; name the others.")
+            elif name not in there:
+                problems.add(document, where, f"{name} does not share the domain {shared.domain!r}.")
+        if unnamed := sorted(there - {collection.name, *shared.collections}):
+            problems.add(
+                document,
+                ("shares_pseudonyms", "collections"),
+                f"must name {', '.join(unnamed)}: the domain {shared.domain!r} is shared with it.",
+            )
 
 
 def _check_criteria(collections: Loaded[Collection], series: TableContract, problems: Problems) -> None:

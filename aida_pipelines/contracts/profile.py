@@ -38,8 +38,16 @@ class Action(StrEnum):
     DUMMY = "dummy"  # a fixed value of the VR that says nothing
     REMAP_UID = "remap-uid"  # a UID of our own, the same for the same original
     KEEP = "keep"
-    SHIFT_DATE = "shift-date"  # moved by the subject's offset
+    SHIFT_DATE = "shift-date"  # moved as the profile's ``dates`` says
     CLEAN_TEXT = "clean-text"  # only words of the allow-list stay
+
+
+class DateMode(StrEnum):
+    """How dates are modified; ``aida_pipelines.deid.timeline`` says what each keeps and gives away."""
+
+    SHIFT = "shift"  # by a secret number of days: intervals stay
+    PROPORTIONAL = "proportional"  # and stretched by a secret factor: order and ratios stay
+    ORDER = "order"  # only which day came before which stays, and no time of day
 
 
 def _attribute(name: str) -> str:
@@ -68,6 +76,15 @@ def _private_attribute(name: str) -> str:
         raise ValueError(f"{name!r} is no private attribute: write '(gggg,xxee)', whatever the block")
     return name.upper().replace("X", "x")
 
+
+_BIRTH_DATES = frozenset(
+    {
+        "PatientBirthDate",
+        "PatientBirthDateInAlternativeCalendar",
+        "(0010,0030)",
+        "(0010,0033)",
+    }
+)
 
 Attribute = Annotated[str, AfterValidator(_attribute)]
 """An attribute by keyword or ``(gggg,eeee)``."""
@@ -199,6 +216,7 @@ class DeidProfile(_Strict):
         description: For the data protection officer: what it keeps and for what use.
         base: The profile that the options modify: PS3.15's Basic Application Level Confidentiality Profile.
         options: The options of PS3.15 annex E.3 that are taken.
+        dates: How dates are modified where they are: with the option for modified dates, and in clinical tables.
         sop_classes: Kinds of objects that are let through; all others are held.
         pixel_text: When pixels may hold identifying text.
         rules: Exceptions and additions; a later rule wins.
@@ -213,6 +231,7 @@ class DeidProfile(_Strict):
     description: str
     base: Literal["basic"]
     options: frozenset[Option] = frozenset()
+    dates: DateMode = DateMode.SHIFT
     sop_classes: frozenset[SopClass]
     pixel_text: PixelText
     rules: tuple[AttributeRule, ...] = ()
@@ -226,4 +245,14 @@ class DeidProfile(_Strict):
             raise ValueError(
                 "dates are either kept in full or modified (PS3.15 E.3.6): take one of the options"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _no_birth_dates(self) -> DeidProfile:
+        for rule in (*self.rules, *(rule for layer in self.layers for rule in layer.rules)):
+            if rule.action in (Action.KEEP, Action.SHIFT_DATE) and _BIRTH_DATES.intersection(rule.attributes):
+                raise ValueError(
+                    "a birth date is neither kept nor moved: beside the study's date, moved alike, it tells an "
+                    "age over 89; Patient's Age tells ages up to there"
+                )
         return self

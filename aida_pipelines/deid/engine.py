@@ -21,11 +21,12 @@ from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_3_terms import CODED_TERMS
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
 from aida_pipelines.deid.content import VALUES
-from aida_pipelines.deid.dates import shift_value
+from aida_pipelines.deid.dates import moved_value
 from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
+from aida_pipelines.deid.timeline import Timeline, timeline
 from aida_pipelines.dicom.dictionary import UID_dictionary
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
 from aida_pipelines.dicom.frames import Blank, foreign_bytes
@@ -47,6 +48,7 @@ from aida_pipelines.errors import InstanceOutcome, Quarantine
 _CHARSET, _IMAGE_TYPE, _CODE_MEANING = 0x00080005, 0x00080008, 0x00080104
 _SOP_CLASS, _SOP_INSTANCE, _MODALITY, _MANUFACTURER = 0x00080016, 0x00080018, 0x00080060, 0x00080070
 _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
+_ISSUER_QUALIFIERS, _UNIVERSAL_ENTITY_ID = 0x00100024, 0x00400032
 _STUDY, _SERIES = 0x0020000D, 0x0020000E
 _SAMPLES, _PHOTOMETRIC, _FRAMES = 0x00280002, 0x00280004, 0x00280008
 _ROWS, _COLUMNS, _BITS = 0x00280010, 0x00280011, 0x00280100
@@ -87,7 +89,7 @@ _DUMMIES = {
 }  # fmt: skip
 _DUMMY_BYTES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
 
-_MAX_AGE_YEARS = 89
+MAX_AGE_YEARS = 89
 """Older ones are few enough to be found by their age: they all become 90 (HIPAA 164.514(b)(2)(i)(C))."""
 
 _REGISTERED_UID = re.compile(
@@ -204,7 +206,7 @@ class Deidentifier:
 
     Args:
         profile: The profile.
-        pseudonyms: The key's pseudonyms.
+        pseudonyms: The domain's pseudonyms.
         cleaner: What keeps descriptions' harmless words.
         issuer: Issuer of patient ids whose header names none: the site's.
     """
@@ -216,6 +218,7 @@ class Deidentifier:
         self._pseudonyms = pseudonyms
         self._cleaner = cleaner
         self._issuer = issuer
+        self._timeline = timeline(profile.dates, pseudonyms)
         self._rules = RuleBook(profile)
 
     def deidentify(self, source: Source, *, pixels_reviewed: bool = False) -> Deidentified:
@@ -256,7 +259,8 @@ class Deidentifier:
         if not study or not series:
             raise Quarantine("no-series")
         sop_class = top.text(_SOP_CLASS)
-        subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), study)
+        issuer = top.text(_ISSUER) or top.inner_text(_ISSUER_QUALIFIERS, _UNIVERSAL_ENTITY_ID)
+        subject = self.subject_of(top.text(_PATIENT_ID), issuer, study)
         added = self._result_attributes(top.encoding, subject)
         if reviewed:
             added[_BURNED_IN] = encode_element(_BURNED_IN, "CS", b"NO", top.encoding)
@@ -271,7 +275,9 @@ class Deidentifier:
 
     def rewriter(self, parsed: ParsedFile, decided: Decisions) -> _Rewriter:
         """What rewrites the elements of ``parsed``."""
-        return _Rewriter(parsed, decided.rules, self._pseudonyms, self._cleaner, decided.subject)
+        return _Rewriter(
+            parsed, decided.rules, self._pseudonyms, self._timeline, self._cleaner, decided.subject
+        )
 
     def assembled(
         self,
@@ -397,6 +403,15 @@ class Top:
         """The first value of a text-like attribute; empty if there is none."""
         return next(iter(self.texts(tag)), "")
 
+    def inner_text(self, sequence: int, tag: int) -> str:
+        """The first value of a text-like attribute in a sequence's first item; empty if there is none."""
+        self.read.add(sequence)
+        element = self._elements.get(sequence)
+        if element is None or not element.items:
+            return ""
+        inner = next((one for one in element.items[0] if one.tag == tag), None)
+        return decode_text(self._parsed.value(inner), vr_of(tag), self.charset) if inner else ""
+
     def number(self, tag: int, default: int) -> int:
         """The first value of a numeric attribute."""
         self.read.add(tag)
@@ -424,12 +439,14 @@ class _Rewriter:
         parsed: ParsedFile,
         rules: Rules,
         pseudonyms: Pseudonyms,
+        timeline: Timeline,
         cleaner: DescriptorCleaner,
         subject: str,
     ) -> None:
         self._parsed = parsed
         self._rules = rules
         self._pseudonyms = pseudonyms
+        self._timeline = timeline
         self._cleaner = cleaner
         self._subject = subject
         self.changes: list[Change] = []
@@ -652,7 +669,7 @@ class _Rewriter:
         return "\\".join(kept).encode("ascii", "replace") if any(kept) else b""
 
     def _shifted(self, value: bytes, vr: str) -> bytes:
-        moved = [shift_value(text, vr, self._pseudonyms, self._subject) for text in strings(value, vr)]
+        moved = [moved_value(text, vr, self._timeline, self._subject) for text in strings(value, vr)]
         return "\\".join(moved).encode("ascii") if any(moved) else b""
 
     def _cleaned(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
@@ -705,4 +722,4 @@ def _aggregated_age(value: bytes) -> bytes | None:
         return value
     if len(text) != 4 or not text[:3].isdigit() or text[3] not in "DWMY":
         return None
-    return b"090Y" if text[3] == "Y" and int(text[:3]) > _MAX_AGE_YEARS else value
+    return b"090Y" if text[3] == "Y" and int(text[:3]) > MAX_AGE_YEARS else value

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.deid.instance import Done, Processor, Recipe, action_row, chunks, done
-from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
+from aida_pipelines.deid.keys import DomainKey
 from aida_pipelines.dicom.attributes import Attributes
 from aida_pipelines.dicom.parse import parse_file
 from aida_pipelines.errors import InstanceOutcome, StorageError, UsageError
@@ -38,6 +38,9 @@ from aida_pipelines.storage.scratch import scratch, sweep_scratch
 _ACTION_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("sop_instance_uid", "tag", "keyword", "vr", "action")]
 )
+NO_COLLECTION = "folder"
+"""Pseudonym domain of folders that are de-identified for no collection: they can be joined to none."""
+
 _BATCH_ROWS = 20_000
 _UID_KEYWORDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
@@ -48,6 +51,7 @@ class FolderSummary(BaseModel, frozen=True):
     Attributes:
         profile: The profile and its version.
         key_id: Which key was used.
+        pseudonym_domain: Which domain of it.
         counts: Files by outcome: ``received``, ``refined``, ``quarantined``, ``rejected``.
         reasons: Files by reason code, for those not passed on.
         actions: Attributes by action, over all instances.
@@ -55,6 +59,7 @@ class FolderSummary(BaseModel, frozen=True):
 
     profile: str
     key_id: str
+    pseudonym_domain: str
     counts: dict[str, int]
     reasons: dict[str, int]
     actions: dict[str, int]
@@ -139,6 +144,7 @@ def deidentify_folder(
     profile: DeidProfile,
     contracts: Contracts,
     key_file: Path,
+    domain: str = NO_COLLECTION,
     report_dir: Path | None = None,
     issuer: str = "",
     workers: int | None = None,
@@ -152,6 +158,7 @@ def deidentify_folder(
         profile: How.
         contracts: For the descriptions' allow-list.
         key_file: The pseudonym key.
+        domain: Which domain of it: a collection's ``pseudonym_domain`` for results that can be joined to it.
         report_dir: Where the report goes; None for none.
         issuer: Issuer of patient ids whose header names none.
         workers: Processes; by default one for each processor.
@@ -162,11 +169,11 @@ def deidentify_folder(
         StorageError: A file can't be read or written.
     """
     _check_folders(src, dst, report_dir)
-    key_id = Pseudonyms(load_key(key_file)).key_id
+    key = DomainKey.of(key_file, domain)
     recipe = Recipe(
         profile=profile,
         tokens=frozenset(contracts.vocabulary("descriptor_tokens").terms),
-        key_file=key_file,
+        key=key,
         issuer=issuer,
     )
     try:
@@ -196,7 +203,8 @@ def deidentify_folder(
                 report.add(written)
             summary = FolderSummary(
                 profile=f"{profile.name} {profile.version}",
-                key_id=key_id,
+                key_id=key.key_id,
+                pseudonym_domain=key.domain,
                 counts={
                     "received": counts.total(),
                     **{name: counts[name] for name in ("refined", "quarantined", "rejected")},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +14,7 @@ from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.engine import Change, Deidentified
 from aida_pipelines.deid.fast import FastDeidentifier
-from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
+from aida_pipelines.deid.keys import DomainKey
 from aida_pipelines.deid.verify import Verifier
 from aida_pipelines.dicom.attributes import Attributes
 from aida_pipelines.dicom.dictionary import DicomDictionary
@@ -35,13 +34,13 @@ class Recipe:
     Attributes:
         profile: The profile.
         tokens: The descriptions' allow-list.
-        key_file: Where the key is.
+        key: Which key, and which domain of it.
         issuer: Issuer of patient ids whose header names none.
     """
 
     profile: DeidProfile
     tokens: frozenset[str]
-    key_file: Path
+    key: DomainKey
     issuer: str
 
 
@@ -56,7 +55,7 @@ class Processor:
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self.pseudonyms = Pseudonyms(load_key(recipe.key_file))
+        self.pseudonyms = recipe.key.pseudonyms()
         self._deidentifier = FastDeidentifier(
             recipe.profile, self.pseudonyms, DescriptorCleaner(recipe.tokens), issuer=recipe.issuer
         )

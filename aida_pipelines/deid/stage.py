@@ -17,7 +17,8 @@ from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.deid.clinical import ClinicalTable
 from aida_pipelines.deid.decisions import Decision, decisions_fingerprint, decisions_of, quarantine_id
 from aida_pipelines.deid.instance import Done, Processor, Recipe, RowMaker, action_row, done
-from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
+from aida_pipelines.deid.keys import DomainKey
+from aida_pipelines.deid.timeline import timeline
 from aida_pipelines.errors import InstanceOutcome, NotFoundError
 from aida_pipelines.ingest.stage import ACCEPTED
 from aida_pipelines.parallel import ordered_map
@@ -54,13 +55,15 @@ def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: P
     ingested = _raw_receipt(raw, delivery)
     collection = contracts.collection(ingested.collection)
     tables = (*_TABLES, *collection.clinical_tables)
+    key = DomainKey.of(key_file, collection.pseudonym_domain)
     return {
         "raw_ingest": ingested.fingerprint,
         "site": contracts.site(ingested.site).fingerprint,
         "profile": contracts.profile(collection.deid_profile).fingerprint,
         "descriptor_tokens": contracts.vocabulary("descriptor_tokens").fingerprint,
         **{f"table {name}": contracts.table(name).fingerprint for name in tables},
-        "key": Pseudonyms(load_key(key_file)).key_id,
+        "key": key.key_id,
+        "pseudonym_domain": key.domain,
         "decisions": decisions_fingerprint(decisions_of(raw, delivery)),
     }
 
@@ -99,7 +102,8 @@ def run(
         raw=raw,
         refined=refined,
         contracts=contracts,
-        key_file=key_file,
+        # The key that the receipt names, and no other that may be in the file by then.
+        key=DomainKey(key_file, wanted["key"], wanted["pseudonym_domain"]),
         work_dir=work_dir,
         workers=workers,
     ).receipt(wanted)
@@ -179,12 +183,12 @@ class _Run:
         raw: ObjectStore,
         refined: ObjectStore,
         contracts: Contracts,
-        key_file: Path,
+        key: DomainKey,
         work_dir: Path,
         workers: int | None,
     ) -> None:
         self.delivery, self.raw, self.refined, self.contracts = delivery, raw, refined, contracts
-        self.key_file, self.work_dir, self.workers = key_file, work_dir, workers
+        self.key, self.work_dir, self.workers = key, work_dir, workers
         self.ingested = _raw_receipt(raw, delivery)
         self.issuer = contracts.site(self.ingested.site).issuer_of_patient_id
         self.profile = contracts.profile(contracts.collection(self.ingested.collection).deid_profile)
@@ -256,7 +260,7 @@ class _Run:
         recipe = Recipe(
             profile=self.profile,
             tokens=frozenset(self.contracts.vocabulary("descriptor_tokens").terms),
-            key_file=self.key_file,
+            key=self.key,
             issuer=self.issuer,
         )
         contract = self.contracts.table("instances")
@@ -294,10 +298,11 @@ class _Run:
             for file in self._files()
             if file["verdict"] == ACCEPTED and file["kind"] == "clinical"
         }
-        pseudonyms = Pseudonyms(load_key(self.key_file))
+        pseudonyms = self.key.pseudonyms()
+        days = timeline(self.profile.dates, pseudonyms)
         for table in sorted(delivered):
             contract = self.contracts.table(table)
-            reader = ClinicalTable(contract, pseudonyms, issuer=self.issuer)
+            reader = ClinicalTable(contract, pseudonyms, days, issuer=self.issuer)
             yield self._write(table, self._clinical_rows(table, reader))
 
     def _clinical_rows(self, table: str, reader: ClinicalTable) -> Iterator[dict[str, Any]]:

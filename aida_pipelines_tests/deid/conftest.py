@@ -52,7 +52,7 @@ def research():
 
 @pytest.fixture(scope="session")
 def pseudonyms():
-    return Pseudonyms(bytes(range(32)))
+    return Pseudonyms(bytes(range(32)), "tests")
 
 
 @pytest.fixture(scope="session")

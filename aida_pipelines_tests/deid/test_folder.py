@@ -13,7 +13,7 @@ import pytest
 
 from aida_pipelines.contracts.vocabulary import load_vocabulary
 from aida_pipelines.deid.folder import deidentify_folder
-from aida_pipelines.deid.pseudonym import create_key, load_key
+from aida_pipelines.deid.keys import create_key, load_key
 from aida_pipelines.dicom.parse import parse_file
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine, UsageError
@@ -111,6 +111,22 @@ def test_the_same_again_is_the_same_and_another_process_count_too(
     assert [compared.left_only, compared.right_only, compared.diff_files] == [[], [], []]
     for path in report.iterdir():
         assert path.read_bytes() == (tmp_path / "report2" / path.name).read_bytes()
+
+
+def test_a_folder_is_joined_to_no_collection_unless_one_is_named(
+    src, tmp_path, research, contracts, key_file
+):
+    found = {}
+    for name, more in {"own": {}, "a": {"domain": "collection:a"}, "b": {"domain": "collection:b"}}.items():
+        summary = deidentify_folder(
+            src, tmp_path / name, profile=research, contracts=contracts, key_file=key_file, workers=1, **more
+        )
+        assert summary.pseudonym_domain == more.get("domain", "folder")
+        found[name] = {
+            part for path in (tmp_path / name).rglob("*") for part in path.relative_to(tmp_path / name).parts
+        }
+    assert not (found["own"] & found["a"] | found["own"] & found["b"] | found["a"] & found["b"])
+    assert all(found.values())
 
 
 def test_of_two_files_of_one_instance_the_first_is_taken(
