@@ -52,6 +52,12 @@ _NEVER_KEPT = frozenset(
     {
         0x00080300,  # says which private attributes are safe, of a data set that is no longer this one
         0x00080304,
+        # What another de-identification said of itself: at the top level ours stands in its place, and in an
+        # item it would contradict ours.
+        0x00120062,
+        0x00120063,
+        0x00120064,
+        0x00280303,
     }
 )
 
@@ -75,6 +81,8 @@ class Rules:
         layers: tuple[Layer, ...] = (),
         types: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
+        if profile.extends:
+            raise ValueError("a profile that extends another is loaded with it: contracts.load")
         self._options = profile.options
         self._types = types
         self._listed = {tag: row for row in ROWS if (tag := _tag(row.tag)) is not None}
@@ -83,7 +91,7 @@ class Rules:
             self._own.update((tag, rule.action) for tag in rule_tags(rule))
         self._cache: dict[tuple[int, str, bool], Action] = {}
         self.private = PrivateRules(profile)
-        self.content = ContentRules(profile.options)
+        self.content = ContentRules(profile)
 
     def action(self, tag: int, vr: str, *, top_level: bool = False) -> Action:
         """What is done to an attribute of the standard; private ones are ``private``'s.
