@@ -21,6 +21,7 @@ from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_3_terms import CODED_TERMS
 from aida_pipelines.deid._ps3_3_types import NEVER_EMPTY
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
+from aida_pipelines.deid.admission import admit
 from aida_pipelines.deid.content import (
     MAX_DESCRIPTION,
     POSITION,
@@ -42,7 +43,7 @@ from aida_pipelines.dicom.parse import EXPLICIT, Element, Encoding, ParsedFile, 
 from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, is_charset, numbers, strings
 from aida_pipelines.errors import InstanceOutcome, Quarantine
 
-_CHARSET, _IMAGE_TYPE = 0x00080005, 0x00080008
+_CHARSET = 0x00080005
 _SOP_CLASS, _SOP_INSTANCE, _MODALITY, _MANUFACTURER = 0x00080016, 0x00080018, 0x00080060, 0x00080070
 _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _STUDY, _SERIES = 0x0020000D, 0x0020000E
@@ -249,7 +250,7 @@ class Deidentifier:
         Raises:
             Quarantine: It isn't let through.
         """
-        self._admit(top, reviewed)
+        admit(top, self.profile, reviewed=reviewed)
         study, series = top.text(_STUDY), top.text(_SERIES)
         if not study or not series:
             raise Quarantine("no-series")
@@ -302,29 +303,6 @@ class Deidentifier:
         if not study_instance_uid:
             raise Quarantine("no-patient-id")
         return self._pseudonyms.subject(self._issuer, f"study:{study_instance_uid}")
-
-    def _admit(self, top: Top, reviewed: bool) -> None:
-        sop_class = top.text(_SOP_CLASS)
-        if not sop_class or not top.instance:
-            raise Quarantine("no-sop-class")
-        if sop_class not in self.profile.sop_classes:
-            known = UID_dictionary.get(sop_class, ("", ""))[1] == "SOP Class"
-            raise Quarantine("sop-class-not-allowed" if known else "sop-class-unknown")
-        image_type = {value.upper() for value in top.texts(_IMAGE_TYPE)}
-        if image_type & {"LABEL", "OVERVIEW"} and top.text(_MODALITY) == "SM":
-            raise Quarantine("slide-label")
-        if reviewed:
-            return
-        policy, declared = self.profile.pixel_text, top.text(_BURNED_IN).upper()
-        if declared == "YES":
-            raise Quarantine("burned-in-text")
-        at_risk = (
-            sop_class in policy.risk_sop_classes
-            or top.text(_MODALITY) in policy.risk_modalities
-            or bool(image_type.intersection(policy.risk_image_types))
-        )
-        if at_risk and not (policy.trust_declared_no and declared == "NO"):
-            raise Quarantine("burned-in-text-risk")
 
     def _result_attributes(self, encoding: Encoding, subject: str) -> dict[int, bytes]:
         """What says that, how and for whom it was done (PS3.15 E.1.1 step 7, E.2, E.3.6)."""
