@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import pack
-
-from pydicom.sr._snomed_dict import mapping as snomed
+from typing import cast
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS, Item
@@ -69,7 +69,7 @@ ALSO: tuple[Item, ...] = (
 """Concepts that identify, or describe, and are not in the table."""
 
 _CONCEPT_NAME, _VALUE_TYPE, _CONTENT = 0x0040A043, 0x0040A040, 0x0040A730
-_SCHEME, _CODES = 0x00080102, (0x00080100, 0x00080119, 0x00080120)
+_SCHEME, _MEANING, _CODES = 0x00080102, 0x00080104, (0x00080100, 0x00080119, 0x00080120)
 _MEASURED, _NUMERIC, _UNITS = 0x0040A300, 0x0040A30A, 0x004008EA
 POSITION = 0x0040DB73
 """Referenced Content Item Identifier: the place of another item in the tree."""
@@ -80,6 +80,20 @@ _YEARS = {"a": 1.0, "mo": 1 / 12, "wk": 7 / 365.25, "d": 1 / 365.25}
 
 _OF_BEFORE_SCT = ("SRT", "SNM3", "99SDM")
 """Designators of SNOMED RT, in which objects were coded before SNOMED CT."""
+
+SNOMED_RT: dict[str, str] = {
+    "440252007": "PA-30029",
+    "398164008": "DF-0070B",
+    "398325003": "DF-0068E",
+    "371524004": "R-42B89",
+    "116224001": "DD-60002",
+    "271921002": "F-00033",
+    "363698007": "G-C0E3",
+    "160476009": "F-02455",
+    "398201009": "G-D321",
+    "397898000": "G-D320",
+}
+"""The codes there of the table's concepts (pydicom has the whole map, and takes 0.1 s to import it)."""
 
 ContentItem = Sequence[Element]
 Value = Callable[[Element], bytes]
@@ -146,12 +160,17 @@ class ContentRules:
         return Action.REMOVE  # a listed concept with a value of a type that the table doesn't foresee
 
     def decide(self, item: ContentItem, value: Value) -> tuple[Action | None, Mapping[int, Action]]:
-        """What is done to an item of a sequence, and to the attributes that may hold a content item's value.
+        """What is done to an item of a sequence, and to those of its attributes that only its others can tell.
+
+        These are the attribute with a content item's value, by its concept and value type; and a code's meaning,
+        which stays where it is what the standard says of that very code.
 
         Args:
             item: Its elements.
             value: What gives an element's bytes.
         """
+        if _has_standard_meaning(item, value):
+            return None, {_MEANING: Action.KEEP}
         named = named_by(item, value)
         action = self.action(named.scheme, named.code, named.value_type) if named else None
         if named is None or action is None:
@@ -254,6 +273,29 @@ def named_by(item: ContentItem, value: Value) -> Named | None:
     return Named(scheme, code, _text(found.get(_VALUE_TYPE), value))
 
 
+def _has_standard_meaning(item: ContentItem, value: Value) -> bool:
+    """Whether an item is a code and its Code Meaning the standard's for it."""
+    meaning = next((element for element in item if element.tag == _MEANING), None)
+    if meaning is None:
+        return False
+    scheme, code = _code(item, value)
+    return _text(meaning, value).casefold() in _meanings().get((scheme, code), ())
+
+
+@lru_cache(maxsize=1)
+def _meanings() -> dict[tuple[str, str], set[str]]:
+    """The meanings in PS3.16's context groups, case folded, by scheme and code."""
+    from pydicom.sr._concepts_dict import concepts  # 0.1 s: only when a code comes
+
+    found: dict[tuple[str, str], set[str]] = {}
+    keywords_by_scheme = cast("dict[str, dict[str, dict[str, tuple[str, list[int]]]]]", concepts)
+    for scheme, keywords in keywords_by_scheme.items():
+        for of_keyword in keywords.values():
+            for code, (meaning, _) in of_keyword.items():
+                found.setdefault((scheme, code), set()).add(meaning.casefold())
+    return found
+
+
 def _measured(item: ContentItem, value: Value) -> Iterator[tuple[float, str]]:
     """Number and unit of each of a numeric item's values."""
     for measured in (one for element in item if element.tag == _MEASURED for one in element.items or ()):
@@ -283,7 +325,7 @@ def _scheme(designator: str) -> str:
 def _spellings(scheme: str, code: str) -> Iterator[tuple[str, str]]:
     """A concept's code, and the one it had in SNOMED RT."""
     yield _scheme(scheme), code
-    if scheme == "SCT" and (older := snomed["SCT"].get(code)):
+    if scheme == "SCT" and (older := SNOMED_RT.get(code)):
         yield "SRT", older
 
 

@@ -62,6 +62,14 @@ _NEVER_KEPT = frozenset(
 )
 
 
+_ONLY_AT_THE_TOP = frozenset(
+    {
+        0x00280301,  # Burned In Annotation and Recognizable Visual Features speak of the whole instance:
+        0x00280302,  # in an item they are out of place and might contradict it
+    }
+)
+
+
 class Rules:
     """The actions for one kind of instance: a profile, the layers that apply, the types in its IOD.
 
@@ -104,7 +112,10 @@ class Rules:
         try:
             return self._cache[tag, vr, top_level]
         except KeyError:
-            action = self._resolved(tag, vr, self._types.get(tag) if top_level else None)
+            if tag in _ONLY_AT_THE_TOP and not top_level:
+                action = Action.REMOVE
+            else:
+                action = self._resolved(tag, vr, self._types.get(tag) if top_level else None)
             return self._cache.setdefault((tag, vr, top_level), action)
 
     def _resolved(self, tag: int, written: str, iod_type: int | None) -> Action:
