@@ -33,12 +33,11 @@ VALUES: dict[str, int] = {
 }
 """The attribute that holds the value, by value type; of all others the value is in a sequence."""
 
-PROSE = frozenset({VALUES["TEXT"], 0x00700006})
+MAYBE_PROSE = frozenset({VALUES["TEXT"], 0x00700006})
 """Text Value and Unformatted Text Value: a word or two, or a page."""
 
 MAX_DESCRIPTION = 64
-"""Characters of a description, as VR LO has them. What is longer is prose: the allow-list's words out of whole
-sentences would say nothing that can be relied on, and it isn't made for them."""
+"""Characters of a description, as VR LO has them."""
 
 _REFERENCES = frozenset({"UIDREF", "COMPOSITE", "IMAGE", "WAVEFORM"})
 _CODED = frozenset({"CODE", "NUM", "CONTAINER", "SCOORD", "SCOORD3D", "TCOORD"})
@@ -225,6 +224,14 @@ class Positions:
     def new(self, place: tuple[int, ...]) -> tuple[int, ...] | None:
         """The new place of what was at ``place``; None if it is gone."""
         return (self.moved or {}).get(place)
+
+
+def is_prose(text: bytes, cleaned: bytes) -> bool:
+    """Whether a text is no description but sentences: long, or made of words most of which had to go.
+
+    The allow-list isn't made for those, and what it leaves of them ("he in the") says nothing.
+    """
+    return len(text) > MAX_DESCRIPTION or 2 * len(cleaned.split()) < len(text.split())
 
 
 def refers_by_position(tree: bytes, encoding: Encoding) -> bool:

@@ -23,10 +23,10 @@ from aida_pipelines.deid._ps3_3_types import NEVER_EMPTY
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
 from aida_pipelines.deid.admission import admit
 from aida_pipelines.deid.content import (
-    MAX_DESCRIPTION,
+    MAYBE_PROSE,
     POSITION,
-    PROSE,
     Positions,
+    is_prose,
     place_of,
     positions,
     refers_by_position,
@@ -580,11 +580,9 @@ class _Rewriter:
         if action is Action.SHIFT_DATE:
             return self._shifted(value, vr)
         if action is Action.CLEAN_TEXT:
-            prose = element.tag in PROSE and len(value) > MAX_DESCRIPTION
-            if vr == "CS":
-                cleaned = self._coded(value, charset)
-            else:
-                cleaned = b"" if prose else self._cleaned(value, vr, charset)
+            cleaned = self._coded(value, charset) if vr == "CS" else self._cleaned(value, vr, charset)
+            if element.tag in MAYBE_PROSE and is_prose(value, cleaned):
+                cleaned = b""
             # A code without a meaning, a segment without a label are invalid everywhere.
             return cleaned or (_dummy(vr) if element.tag in NEVER_EMPTY else b"")
         return _dummy(vr)

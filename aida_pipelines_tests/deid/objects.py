@@ -156,7 +156,12 @@ def slide(number=1, *, flavour="VOLUME", frames=4, part=None, block=1):
     )
     image.IssuerOfTheContainerIdentifierSequence = Sequence([])
     image.ContainerTypeCodeSequence = Sequence([coded(Code("433466003", "SCT", "Microscope slide"))])
-    image.ContainerComponentSequence = Sequence([])
+    glass = Dataset()
+    glass.ContainerComponentTypeCodeSequence = Sequence(
+        [coded(Code("433472003", "SCT", "Microscope slide coverslip"))]
+    )
+    glass.ContainerComponentID = "S24-4711"
+    image.ContainerComponentSequence = Sequence([glass])
     image.SpecimenDescriptionSequence = Sequence([specimen(block, image.ContainerIdentifier)])
     image.AcquisitionContextSequence = Sequence([])
     image.ImagedVolumeWidth, image.ImagedVolumeHeight, image.ImagedVolumeDepth = 16.0, 16.0, 0.001
