@@ -47,6 +47,12 @@ def research():
 
 
 @pytest.fixture(scope="session")
+def profiles():
+    """All shipped profiles by name."""
+    return load_contracts(CONTRACTS).profiles
+
+
+@pytest.fixture(scope="session")
 def pseudonyms():
     return Pseudonyms(bytes(range(32)))
 

@@ -344,7 +344,7 @@ def parametric_map(sources):
     )
     return pm.ParametricMap(
         sources, np.ones((len(sources), 16, 16), dtype=np.float32), contains_recognizable_visual_features=False,
-        real_world_value_mappings=[mapping], window_center=50, window_width=100, content_creator_name="Svensson^Lars", **placed(7), **MAKER,
+        real_world_value_mappings=[mapping], voi_lut_transformations=[hd.VOILUTTransformation(window_center=50, window_width=100)], content_creator_name="Svensson^Lars", **placed(7), **MAKER,
     )  # fmt: skip
 
 
