@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydicom._uid_dict import UID_dictionary
-
 from aida_pipelines.contracts.profile import DeidProfile
+from aida_pipelines.dicom.dictionary import UID_dictionary
 from aida_pipelines.errors import Quarantine
 
 if TYPE_CHECKING:

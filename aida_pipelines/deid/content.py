@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from struct import pack
-from typing import cast
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS, Item
+from aida_pipelines.dicom.dictionary import concept_meanings
 from aida_pipelines.dicom.parse import Element, Encoding
 from aida_pipelines.dicom.values import numbers
 
@@ -92,7 +91,7 @@ SNOMED_RT: dict[str, str] = {
     "398201009": "G-D321",
     "397898000": "G-D320",
 }
-"""The codes there of the table's concepts (pydicom has the whole map, and takes 0.1 s to import it)."""
+"""The codes there of the table's concepts."""
 
 ContentItem = Sequence[Element]
 Value = Callable[[Element], bytes]
@@ -286,21 +285,7 @@ def _has_standard_meaning(item: ContentItem, value: Value) -> bool:
     if meaning is None:
         return False
     scheme, code = _code(item, value)
-    return _text(meaning, value).casefold() in _meanings().get((scheme, code), ())
-
-
-@lru_cache(maxsize=1)
-def _meanings() -> dict[tuple[str, str], set[str]]:
-    """The meanings in PS3.16's context groups, case folded, by scheme and code."""
-    from pydicom.sr._concepts_dict import concepts  # 0.1 s: only when a code comes
-
-    found: dict[tuple[str, str], set[str]] = {}
-    keywords_by_scheme = cast("dict[str, dict[str, dict[str, tuple[str, list[int]]]]]", concepts)
-    for scheme, keywords in keywords_by_scheme.items():
-        for of_keyword in keywords.values():
-            for code, (meaning, _) in of_keyword.items():
-                found.setdefault((scheme, code), set()).add(meaning.casefold())
-    return found
+    return _text(meaning, value).casefold() in concept_meanings().get((scheme, code), ())
 
 
 def _measured(item: ContentItem, value: Value) -> Iterator[tuple[float, str]]:
