@@ -49,7 +49,7 @@ def load_contracts(root: Path) -> Contracts:
     problems = Problems()
     sites = _load(root, "sites", Site, problems)
     collections = _load(root, "collections", Collection, problems)
-    profiles = _load(root, "deid", DeidProfile, problems)
+    profiles = _extended(_load(root, "deid", DeidProfile, problems), problems)
     tables = _load_tables(root, problems)
     vocabularies = _load_vocabularies(root, problems)
     # References into a folder whose own files are wrong would only repeat what is told already.
@@ -81,6 +81,24 @@ def _load(root: Path, folder: str, model: type[M], problems: Problems) -> dict[s
         contract = parse(model, document, problems) if document else None
         if document and contract and _named_as_file(document, path.stem, problems):
             result[path.stem] = (document, contract)
+    return result
+
+
+def _extended(profiles: Loaded[DeidProfile], problems: Problems) -> Loaded[DeidProfile]:
+    """Every profile with the rules of the one that it extends: one step, so that a reviewer has two files to read."""
+    result = dict(profiles)
+    for name, (document, profile) in profiles.items():
+        if not profile.extends:
+            continue
+        if profile.extends not in profiles:
+            if not problems.found:
+                problems.add(document, ("extends",), _absent("profile", profile.extends, profiles))
+        elif profiles[profile.extends][1].extends or profile.extends == name:
+            problems.add(
+                document, ("extends",), f"{profile.extends} extends a profile itself; extend that one."
+            )
+        else:
+            result[name] = document, profile.extended(profiles[profile.extends][1])
     return result
 
 

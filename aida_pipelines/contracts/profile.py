@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -166,6 +167,61 @@ class PrivateRule(_Strict):
         return self
 
 
+class Concept(_Strict):
+    """A coded concept, written as the standard writes it: ``(121071, DCM, "Finding")``.
+
+    Attributes:
+        code: Code Value.
+        scheme: Coding Scheme Designator.
+        meaning: For people; nothing is decided by it.
+    """
+
+    code: str
+    scheme: str
+    meaning: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_standard_writes_it(cls, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        match = re.fullmatch(r'\((\S+), ([^,"]+), "([^"]+)"\)', text)
+        if match is None:
+            raise ValueError('a concept is written (code, scheme, "meaning")')
+        return {"code": match[1], "scheme": match[2], "meaning": match[3]}
+
+
+class ContentRule(_Strict):
+    """An exception from table E.3.4-1, or a decision on content items that the table doesn't list.
+
+    Attributes:
+        concepts: The concepts that name the items.
+        value_types: Value Types (PS3.3 table C.17.3-7) of the items.
+        action: ``remove`` for the item, anything else for its value.
+        reason: Why, for the person who reviews the profile.
+    """
+
+    concepts: tuple[Concept, ...] = Field(min_length=1)
+    value_types: tuple[
+        Literal[
+            "TEXT",
+            "CODE",
+            "NUM",
+            "DATETIME",
+            "DATE",
+            "TIME",
+            "UIDREF",
+            "PNAME",
+            "COMPOSITE",
+            "IMAGE",
+            "WAVEFORM",
+        ],
+        ...,
+    ] = Field(min_length=1)
+    action: Action
+    reason: str = Field(min_length=1)
+
+
 class Layer(_Strict):
     """Rules that hold for some instances only; later layers win over earlier ones and over the profile's own.
 
@@ -215,12 +271,16 @@ class DeidProfile(_Strict):
         title: One line.
         description: For the data protection officer: what it keeps and for what use.
         base: The profile that the options modify: PS3.15's Basic Application Level Confidentiality Profile.
+        extends: Another profile, whose rules, private, content and layers hold here too, before this one's own.
+            Options, kinds of objects and what is done about text in pixels are each profile's own. Empty once
+            that is done (``extended``).
         options: The options of PS3.15 annex E.3 that are taken.
         dates: How dates are modified where they are: with the option for modified dates, and in clinical tables.
         sop_classes: Kinds of objects that are let through; all others are held.
         pixel_text: When pixels may hold identifying text.
         rules: Exceptions and additions; a later rule wins.
         private: Private attributes beside those that the standard calls safe; a later rule wins.
+        content: Exceptions and additions for content items of structured reports; a later rule wins.
         layers: Rules for some modalities or manufacturers.
         fingerprint: SHA-256 of the contract's bytes, set by whoever loads it.
     """
@@ -230,12 +290,14 @@ class DeidProfile(_Strict):
     title: str
     description: str
     base: Literal["basic"]
+    extends: str = ""
     options: frozenset[Option] = frozenset()
     dates: DateMode = DateMode.SHIFT
     sop_classes: frozenset[SopClass]
     pixel_text: PixelText
     rules: tuple[AttributeRule, ...] = ()
     private: tuple[PrivateRule, ...] = ()
+    content: tuple[ContentRule, ...] = ()
     layers: tuple[Layer, ...] = ()
     fingerprint: str = ""
 
@@ -256,3 +318,16 @@ class DeidProfile(_Strict):
                     "age over 89; Patient's Age tells ages up to there"
                 )
         return self
+
+    def extended(self, other: DeidProfile) -> DeidProfile:
+        """This profile with ``other``'s rules before its own: what ``extends`` asks for."""
+        return self.model_copy(
+            update={
+                "extends": "",
+                "rules": (*other.rules, *self.rules),
+                "private": (*other.private, *self.private),
+                "content": (*other.content, *self.content),
+                "layers": (*other.layers, *self.layers),
+                "fingerprint": sha256(f"{self.fingerprint} {other.fingerprint}".encode()).hexdigest(),
+            }
+        )

@@ -15,12 +15,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from struct import error as struct_error
+from struct import pack
 from types import MappingProxyType
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_3_terms import CODED_TERMS
+from aida_pipelines.deid._ps3_3_types import NEVER_EMPTY
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
-from aida_pipelines.deid.content import VALUES
+from aida_pipelines.deid.admission import admit
+from aida_pipelines.deid.content import (
+    MAYBE_PROSE,
+    POSITION,
+    Positions,
+    is_prose,
+    place_of,
+    positions,
+    refers_by_position,
+)
 from aida_pipelines.deid.dates import moved_value
 from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest
@@ -45,7 +56,7 @@ from aida_pipelines.dicom.parse import (
 from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, is_charset, numbers, strings
 from aida_pipelines.errors import InstanceOutcome, Quarantine
 
-_CHARSET, _IMAGE_TYPE, _CODE_MEANING = 0x00080005, 0x00080008, 0x00080104
+_CHARSET = 0x00080005
 _SOP_CLASS, _SOP_INSTANCE, _MODALITY, _MANUFACTURER = 0x00080016, 0x00080018, 0x00080060, 0x00080070
 _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _ISSUER_QUALIFIERS, _UNIVERSAL_ENTITY_ID = 0x00100024, 0x00400032
@@ -54,7 +65,7 @@ _SAMPLES, _PHOTOMETRIC, _FRAMES = 0x00280002, 0x00280004, 0x00280008
 _ROWS, _COLUMNS, _BITS = 0x00280010, 0x00280011, 0x00280100
 _BURNED_IN, _TEMPORAL_MODIFIED = 0x00280301, 0x00280303
 _IDENTITY_REMOVED, _METHOD, _METHOD_CODES = 0x00120062, 0x00120063, 0x00120064
-_VALUE_TYPE, _CONCEPT_NAME = 0x0040A040, 0x0040A043
+_CONCEPT_NAME, _CONTENT = 0x0040A043, 0x0040A730
 OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003})
 """Extended Offset Table and what belongs to it: places in the pixel data."""
 
@@ -254,7 +265,7 @@ class Deidentifier:
         Raises:
             Quarantine: It isn't let through.
         """
-        self._admit(top, reviewed)
+        admit(top, self.profile, reviewed=reviewed)
         study, series = top.text(_STUDY), top.text(_SERIES)
         if not study or not series:
             raise Quarantine("no-series")
@@ -310,29 +321,6 @@ class Deidentifier:
         if not study_instance_uid:
             raise Quarantine("no-patient-id")
         return self._pseudonyms.subject(self._issuer, f"study:{study_instance_uid}")
-
-    def _admit(self, top: Top, reviewed: bool) -> None:
-        sop_class = top.text(_SOP_CLASS)
-        if not sop_class or not top.instance:
-            raise Quarantine("no-sop-class")
-        if sop_class not in self.profile.sop_classes:
-            known = UID_dictionary.get(sop_class, ("", ""))[1] == "SOP Class"
-            raise Quarantine("sop-class-not-allowed" if known else "sop-class-unknown")
-        image_type = {value.upper() for value in top.texts(_IMAGE_TYPE)}
-        if image_type & {"LABEL", "OVERVIEW"} and top.text(_MODALITY) == "SM":
-            raise Quarantine("slide-label")
-        if reviewed:
-            return
-        policy, declared = self.profile.pixel_text, top.text(_BURNED_IN).upper()
-        if declared == "YES":
-            raise Quarantine("burned-in-text")
-        at_risk = (
-            sop_class in policy.risk_sop_classes
-            or top.text(_MODALITY) in policy.risk_modalities
-            or bool(image_type.intersection(policy.risk_image_types))
-        )
-        if at_risk and not (policy.trust_declared_no and declared == "NO"):
-            raise Quarantine("burned-in-text-risk")
 
     def _result_attributes(self, encoding: Encoding, subject: str) -> dict[int, bytes]:
         """What says that, how and for whom it was done (PS3.15 E.1.1 step 7, E.2, E.3.6)."""
@@ -450,6 +438,7 @@ class _Rewriter:
         self._cleaner = cleaner
         self._subject = subject
         self.changes: list[Change] = []
+        self._in_content, self._positions = False, Positions()
 
     def data_set(
         self,
@@ -586,7 +575,10 @@ class _Rewriter:
             return None
         if is_sequence:
             return self._sequence(element, action, encoding, charset)
-        new = self._value(element, vr, action, charset)
+        if element.tag == POSITION and self._in_content:
+            new = self._moved(element)
+        else:
+            new = self._value(element, vr, action, charset)
         if new is None:
             return None
         if new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 "):
@@ -606,31 +598,34 @@ class _Rewriter:
             return encode_element(element.tag, written_as, b"", encoding)
         if element.items is None:
             return None if element.stop > element.start else self._copy(element, encoding)
+        if element.tag == _CONTENT and not self._in_content:
+            return self._content_tree(element, action, encoding, charset)
         content = b""
         for item in element.items:
-            concept = self._content_action(item)
-            if concept is Action.REMOVE:
+            concept, overrides = self._rules.content.decide(item, self._parsed.value)
+            if concept is Action.REMOVE or id(item) in self._positions.gone:
                 self.changes.append(Change(_CONCEPT_NAME, "SQ", Action.REMOVE))
                 continue
-            overrides = dict.fromkeys(VALUES.values(), concept) if concept else {}
             inner = self.data_set(item, element.encoding, charset, overrides=overrides)
             content += encode_item(b"".join(inner[tag] for tag in sorted(inner)), element.encoding)
         return encode_element(element.tag, written_as, content, encoding)
 
-    def _content_action(self, item: Sequence[Element]) -> Action | None:
-        """What table E.3.4-1 says about a content item; None if it says nothing or the item is none."""
-        found = {element.tag: element for element in item}
-        name = found.get(_CONCEPT_NAME)
-        if name is None or not name.items:
-            return None
-        code = {element.tag: element for element in name.items[0]}
-
-        def text(elements: dict[int, Element], tag: int) -> str:
-            there = elements.get(tag)
-            return self._parsed.value(there).decode("latin-1").strip("\0 ") if there else ""
-
-        value_type = text(found, _VALUE_TYPE)
-        return self._rules.content.action(text(code, 0x00080102), text(code, 0x00080100), value_type)
+    def _content_tree(
+        self, element: Element, action: Action, encoding: Encoding, charset: Sequence[str]
+    ) -> bytes | None:
+        """The content tree of a structured report, in which items may refer to others by their place."""
+        content, value = self._rules.content, self._parsed.value
+        self._in_content = True
+        if refers_by_position(value(element), element.encoding):
+            self._positions = positions(
+                element.items or (),
+                lambda item: content.decide(item, value)[0] is Action.REMOVE,
+                value,
+            )
+        try:
+            return self._sequence(element, action, encoding, charset)
+        finally:
+            self._in_content, self._positions = False, Positions()
 
     def _value(self, element: Element, vr: str, action: Action, charset: Sequence[str]) -> bytes | None:
         value = self._parsed.value(element)
@@ -644,8 +639,10 @@ class _Rewriter:
             return self._shifted(value, vr)
         if action is Action.CLEAN_TEXT:
             cleaned = self._coded(value, charset) if vr == "CS" else self._cleaned(value, vr, charset)
-            # A code without a meaning is invalid everywhere (PS3.3 table 8.8-1, type 1).
-            return cleaned or (_dummy(vr) if element.tag == _CODE_MEANING else b"")
+            if element.tag in MAYBE_PROSE and is_prose(value, cleaned):
+                cleaned = b""
+            # A code without a meaning, a segment without a label are invalid everywhere.
+            return cleaned or (_dummy(vr) if element.tag in NEVER_EMPTY else b"")
         return _dummy(vr)
 
     def _kept(self, value: bytes, vr: str, tag: int, charset: Sequence[str]) -> bytes | None:
@@ -667,6 +664,11 @@ class _Rewriter:
         parts = decode_text(value, "CS", charset).split("\\")
         kept = [part if _is_coded(part) else _worded(self._cleaner(part)) for part in map(str.strip, parts)]
         return "\\".join(kept).encode("ascii", "replace") if any(kept) else b""
+
+    def _moved(self, element: Element) -> bytes | None:
+        """The place of a content item among those that stay."""
+        place = self._positions.new(place_of(element, self._parsed.value))
+        return pack(f"{element.encoding.order}{len(place)}L", *place) if place else None
 
     def _shifted(self, value: bytes, vr: str) -> bytes:
         moved = [moved_value(text, vr, self._timeline, self._subject) for text in strings(value, vr)]

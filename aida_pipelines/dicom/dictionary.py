@@ -53,6 +53,19 @@ def private_vr(creator: str, group: int, element: int) -> str:
 
 
 @cache
+def concept_meanings() -> dict[tuple[str, str], frozenset[str]]:
+    """Coding scheme and code → the meanings, case folded, in the context groups of PS3.16."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    concepts: dict[str, dict[str, dict[str, tuple[str, list[int]]]]] = _tables("sr/_concepts_dict").concepts
+    for scheme, keywords in concepts.items():
+        for of_keyword in keywords.values():
+            for code, (meaning, _) in of_keyword.items():
+                key = scheme, code
+                found[key] = found.get(key, frozenset()) | {meaning.casefold()}
+    return found
+
+
+@cache
 def _tags() -> dict[str, int]:
     return {entry[4]: tag for tag, entry in DicomDictionary.items()}
 
