@@ -105,6 +105,7 @@ class Deidentified:
         source: The source as parsed; ``verify`` takes the original identifiers from it.
         subject: The subject's pseudonym.
         changes: What was done, one entry an attribute that did not stay as it was.
+        elements: The new header's top level by tag: what ``header`` holds after the file meta information.
     """
 
     header: bytes
@@ -112,6 +113,7 @@ class Deidentified:
     source: ParsedFile
     subject: str
     changes: tuple[Change, ...]
+    elements: Mapping[int, bytes]
     blanks: tuple[Blank, ...] = ()
 
     @property
@@ -282,6 +284,7 @@ class Deidentifier:
             source=parsed,
             subject=decided.subject,
             changes=tuple(changes),
+            elements=written,
             blanks=blanks,
         )
 

@@ -1,8 +1,11 @@
 """A folder de-identified on its own, without zones: what `aida deidentify` does.
 
 Written are ``DST/SUBJECT/STUDYUID/SERIESUID/SOPUID.dcm`` and, in the report folder, ``report.json`` and
-``actions.parquet`` without identifiers and, readable by their owner only, ``uid_mapping.csv`` and
-``patid_mapping.csv``, which lead back to the originals.
+``actions.parquet`` without identifiers and, readable by their owner only, what leads back to the originals:
+``instances.parquet`` (hashes of what came and of what was made of it), ``uid_mapping.csv`` and ``patid_mapping.csv``.
+
+In a folder the files of a study may lie anywhere. So all results wait in scratch within DST, and get their names
+when the last file has been worked on: no finding of the verification can come after an instance of its study.
 """
 
 from __future__ import annotations
@@ -11,12 +14,14 @@ import csv
 import filecmp
 import json
 import os
+import pickle
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,10 +29,19 @@ from pydantic import BaseModel
 
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.contracts.profile import DeidProfile
-from aida_pipelines.deid.instance import Done, Processor, Recipe, action_row, chunks, done
+from aida_pipelines.deid.instance import (
+    Done,
+    DoneNoter,
+    HeaderReader,
+    Processor,
+    Recipe,
+    action_row,
+    sha256_of,
+    write,
+)
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.dicom.attributes import Attributes
-from aida_pipelines.dicom.parse import parse_file
+from aida_pipelines.dicom.parse import Source, parse_file
 from aida_pipelines.errors import InstanceOutcome, StorageError, UsageError
 from aida_pipelines.parallel import ordered_map
 from aida_pipelines.progress import track
@@ -38,7 +52,18 @@ from aida_pipelines.storage.scratch import scratch, sweep_scratch
 _ACTION_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("sop_instance_uid", "tag", "keyword", "vr", "action")]
 )
+_INSTANCE_SCHEMA = pa.schema(
+    [
+        ("source_sha256", pa.string()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("sop_instance_uid", pa.string()),
+        ("sha256", pa.string()),
+        ("bytes", pa.int64()),
+    ]
+)
 _BATCH_ROWS = 20_000
+_FINDING = "verification-failed"
 _UID_KEYWORDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
@@ -61,21 +86,29 @@ class FolderSummary(BaseModel, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class _Result:
     """What a worker made of one file.
 
     Attributes:
+        source_sha256: Hash of the file.
+        study: The file's study, as far as it can be known.
         reason: Why nothing was made of it; empty if something was.
         temporary: Where the result is until it gets its name.
         target: Its name, relative to DST.
+        sha256: Its hash.
+        bytes: Its size.
         uids: Original and new UID of study, series and instance.
         patient: Original id and subject.
         done: What was done to its attributes.
     """
 
+    source_sha256: str
+    study: str = ""
     reason: str = ""
     temporary: Path = Path()
     target: Path = Path()
+    sha256: str = ""
+    bytes: int = 0
     uids: tuple[tuple[str, str], ...] = ()
     patient: tuple[str, str] = ("", "")
     done: frozenset[Done] = frozenset()
@@ -84,38 +117,49 @@ class _Written:
 class _Worker:
     def __init__(self, recipe: Recipe, work: Path) -> None:
         self._process, self._work = Processor(recipe), work
+        self._new, self._done = HeaderReader(), DoneNoter()
 
-    def __call__(self, numbered: tuple[int, Path]) -> _Written:
+    def __call__(self, numbered: tuple[int, Path]) -> _Result:
         number, path = numbered
+        source = mapped(path)
         try:
-            result = self._process(mapped(path))
+            result = self._process(source)
         except InstanceOutcome as outcome:
-            return _Written(outcome.reason)
-        temporary = self._work / f"{number}.dcm"
-        with temporary.open("wb") as file:
-            file.writelines(chunks(result))
-        old, new = Attributes(result.source), Attributes(parse_file(result.header))
-        originals, pseudonyms = ([str(one.first(keyword)) for keyword in _UID_KEYWORDS] for one in (old, new))
+            study = _study_of(source) if outcome.reason == _FINDING else ""
+            return _Result(sha256_of(source), study, outcome.reason)
+        temporary = self._work / f"{number}.instance"
+        written = write(result, temporary, source=source)
+        old = Attributes(result.source)
+        originals = [str(old.first(keyword)) for keyword in _UID_KEYWORDS]
+        pseudonyms = [str(self._new.values(result, keyword)[0]) for keyword in _UID_KEYWORDS]
         study, series, instance = pseudonyms
-        return _Written(
+        return _Result(
+            source_sha256=written.source_sha256,
+            study=originals[0],
             temporary=temporary,
             target=Path(result.subject, study, series, f"{instance}.dcm"),
+            sha256=written.sha256,
+            bytes=written.size,
             uids=tuple(zip(originals, pseudonyms, strict=True)),
             patient=(str(old.first("PatientID") or ""), result.subject),
-            done=done(result.changes),
+            done=self._done(result.changes),
         )
 
 
-def _placed(written: _Written, dst: Path) -> bool:
+def _study_of(source: Source) -> str:
+    return str(Attributes(parse_file(source)).first("StudyInstanceUID"))
+
+
+def _placed(result: _Result, dst: Path) -> bool:
     """Give a result its name; False if something else has it already."""
-    target = dst / written.target
+    target = dst / result.target
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(written.temporary, target)
+        os.link(result.temporary, target)
     except FileExistsError:
-        return filecmp.cmp(written.temporary, target, shallow=False)
+        return filecmp.cmp(result.temporary, target, shallow=False)
     finally:
-        written.temporary.unlink()
+        result.temporary.unlink()
     return True
 
 
@@ -127,7 +171,7 @@ def _open_worker(recipe: Recipe, work: Path) -> None:
     _worker = _Worker(recipe, work)
 
 
-def _work(numbered: tuple[int, Path]) -> _Written:
+def _work(numbered: tuple[int, Path]) -> _Result:
     assert _worker is not None
     return _worker(numbered)
 
@@ -182,18 +226,23 @@ def deidentify_folder(
                 workers=workers,
                 initializer=_open_worker,
                 initargs=(recipe, work),
+                weigh=lambda numbered: numbered[1].stat().st_size,
             )
-            for written in track(results, label="De-identify"):
+            for result, held in _all_worked_on(track(results, label="De-identify"), work):
                 # Placed here, in the order of the files, and not where they were made: of two files that claim
                 # to be the same instance the first is taken, whichever process was faster.
-                reason = written.reason or ("" if _placed(written, dst) else "conflicting-instance")
+                reason = result.reason
+                if not reason and held:
+                    reason = "study-held"
+                elif not reason and not _placed(result, dst):
+                    reason = "conflicting-instance"
+                report.add(result, reason)
                 if reason:
                     counts[REASONS[reason].outcome] += 1
                     reasons[reason] += 1
-                    continue
-                counts["refined"] += 1
-                actions.update(action for _, _, action in written.done)
-                report.add(written)
+                else:
+                    counts["refined"] += 1
+                    actions.update(action for _, _, action in result.done)
             summary = FolderSummary(
                 profile=f"{profile.name} {profile.version}",
                 key_id=key_id,
@@ -211,6 +260,22 @@ def deidentify_folder(
             way_out="Check space and permissions of the folders, then run the same command again.",
         ) from None
     return summary
+
+
+def _all_worked_on(results: Iterable[_Result], folder: Path) -> Iterator[tuple[_Result, bool]]:
+    """Each result with whether its study is held, in their order, when the last is there; they wait in a file."""
+    held: set[str] = set()
+    with TemporaryFile(dir=folder) as waiting:
+        count = 0
+        for result in results:
+            count += 1
+            if result.reason == _FINDING:
+                held.add(result.study)
+            pickle.dump(result, waiting, pickle.HIGHEST_PROTOCOL)
+        waiting.seek(0)
+        for _ in range(count):
+            result = pickle.load(waiting)  # noqa: S301 - what was written above
+            yield result, result.study in held
 
 
 def _check_folders(src: Path, dst: Path, report_dir: Path | None) -> None:
@@ -246,38 +311,45 @@ class _Report:
             self._folder.mkdir(parents=True, exist_ok=True)
             sweep_scratch(self._folder)
             self._work = self._stack.enter_context(scratch(self._folder))
-            self._actions = self._stack.enter_context(
-                pq.ParquetWriter(self._work / "actions.parquet", _ACTION_SCHEMA, compression="zstd")
-            )
+            self._actions = self._table("actions.parquet", _ACTION_SCHEMA)
+            self._restricted("instances.parquet").close()
+            self._instances = self._table("instances.parquet", _INSTANCE_SCHEMA)
             self._uids = self._mapping("uid_mapping.csv")
             self._patients = self._mapping("patid_mapping.csv")
             self._seen: dict[str, set[tuple[str, str]]] = {"study": set(), "series": set(), "patient": set()}
-            self._rows: list[dict[str, str]] = []
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def _mapping(self, name: str) -> Any:
+    def _restricted(self, name: str) -> TextIO:
         descriptor = os.open(self._work / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        file = self._stack.enter_context(os.fdopen(descriptor, "w", encoding="utf-8", newline=""))
-        writer = csv.writer(file, lineterminator="\n")
+        return self._stack.enter_context(os.fdopen(descriptor, "w", encoding="utf-8", newline=""))
+
+    def _mapping(self, name: str) -> Any:
+        writer = csv.writer(self._restricted(name), lineterminator="\n")
         writer.writerow(("id_old", "id_new"))
         return writer
 
-    def add(self, written: _Written) -> None:
-        """Note one instance."""
+    def _table(self, name: str, schema: pa.Schema) -> _Table:
+        return self._stack.enter_context(_Table(self._work / name, schema))
+
+    def add(self, result: _Result, reason: str) -> None:
+        """Note one file: what became of it and, if it was passed on, what was done to it."""
         if self._folder is None:
             return
-        study, series, instance = written.uids
+        if reason:
+            self._instances.add(result.source_sha256, REASONS[reason].outcome, reason, None, None, None)
+            return
+        study, series, instance = result.uids
         for name, pair in (("study", study), ("series", series)):
             self._once(name, pair, self._uids)
         self._uids.writerow(instance)
-        self._once("patient", written.patient, self._patients)
+        self._once("patient", result.patient, self._patients)
         sop = instance[1]
-        self._rows += [{"sop_instance_uid": sop, **action_row(entry)} for entry in sorted(written.done)]
-        if len(self._rows) >= _BATCH_ROWS:
-            self._flush()
+        self._instances.add(result.source_sha256, "refined", None, sop, result.sha256, result.bytes)
+        for entry in sorted(result.done):
+            self._actions.add(sop, *action_row(entry).values())
 
     def _once(self, name: str, pair: tuple[str, str], writer: Any) -> None:
         # As many as studies, series and patients: far fewer than instances.
@@ -285,18 +357,44 @@ class _Report:
             self._seen[name].add(pair)
             writer.writerow(pair)
 
-    def _flush(self) -> None:
-        self._actions.write_table(pa.Table.from_pylist(self._rows, schema=_ACTION_SCHEMA))
-        self._rows.clear()
-
     def finish(self, summary: FolderSummary) -> None:
         """Put the files in place; what is still buffered follows when they are closed."""
         if self._folder is None:
             return
-        self._flush()
         (self._work / "report.json").write_text(
             json.dumps(summary.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8"
         )
         self._actions.close()
+        self._instances.close()
         for path in sorted(self._work.iterdir()):
             path.replace(self._folder / path.name)
+
+
+class _Table:
+    """A Parquet file, written row by row in bounded memory."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._writer, self._schema = pq.ParquetWriter(path, schema, compression="zstd"), schema
+        self._columns: list[list[Any]] = [[] for _ in schema]
+
+    def __enter__(self) -> _Table:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._writer.close()
+
+    def add(self, *values: Any) -> None:
+        for column, value in zip(self._columns, values, strict=True):
+            column.append(value)
+        if len(self._columns[0]) >= _BATCH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        columns = [pa.array(c, f.type) for c, f in zip(self._columns, self._schema, strict=True)]
+        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+        for column in self._columns:
+            column.clear()
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()

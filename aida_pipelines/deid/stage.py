@@ -1,6 +1,9 @@
 """Stage 2: from what raw ingest accepted to verified instances in the refined zone, and a row for every file.
 
-Nothing is put into the refined zone before it has been verified.
+A study is passed on as a whole. Its instances are de-identified and verified into scratch on the raw side of the
+legal line; when the last of them is there and none had a finding, they are put into the refined zone. One finding
+holds them all. In scratch there are one study and, of those that follow, what the processes work ahead: some
+batches of instances or of bytes. After a kill the next run sweeps it.
 """
 
 from __future__ import annotations
@@ -9,24 +12,28 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.deid.clinical import ClinicalTable
 from aida_pipelines.deid.decisions import Decision, decisions_fingerprint, decisions_of, quarantine_id
-from aida_pipelines.deid.instance import Done, Processor, Recipe, RowMaker, action_row, done
+from aida_pipelines.deid.instance import Done, DoneNoter, Processor, Recipe, RowMaker, action_row, write
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
+from aida_pipelines.deid.study import whole_studies
 from aida_pipelines.errors import InstanceOutcome, NotFoundError
 from aida_pipelines.ingest.stage import ACCEPTED
-from aida_pipelines.parallel import ordered_map
+from aida_pipelines.parallel import Workers
 from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS, Outcome
 from aida_pipelines.stages import Stage
-from aida_pipelines.storage.objects import mapped, object_key, put_object
+from aida_pipelines.storage.objects import mapped, object_key, put_object_file
 from aida_pipelines.storage.receipts import Receipt, read_receipt, write_receipt
-from aida_pipelines.storage.scratch import scratch
+from aida_pipelines.storage.scratch import scratch, sweep_scratch
 from aida_pipelines.storage.store import ObjectStore, open_store
 from aida_pipelines.storage.tables import TableFile, iter_rows, table_key, write_table
 
@@ -42,6 +49,16 @@ _FILE_COLUMNS = (
     "verdict",
     "reason",
 )
+_BY_STUDY = r"""
+SELECT ordinal, source_sha256, extension, bytes, split_part(coalesce(study_instance_uid, ''), '\', 1) AS study
+FROM read_parquet(?)
+WHERE verdict = ? AND kind = 'dicom'
+ORDER BY study, ordinal
+"""
+"""Of a UID with several values, which is none, the first counts, as for de-identification."""
+
+_SORT_MEMORY = "100MB"
+_BATCH_ROWS = 2_000
 
 
 def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: Path) -> dict[str, str]:
@@ -119,41 +136,79 @@ class _Item:
     """One accepted DICOM file, as a worker gets it."""
 
     ordinal: int
+    study: str
     source_sha256: str
     extension: str
-    reviewed: bool
+    bytes: int
+    decision: Decision | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What a worker made of it: a row, or a reason."""
+    """What a worker made of it: a row, and an object in scratch; or a reason."""
 
-    row: dict[str, Any] | None
-    reason: str
-    done: frozenset[Done]
+    item: _Item
+    reason: str = ""
+    row: dict[str, Any] | None = None
+    done: frozenset[Done] = frozenset()
+
+    @property
+    def finding(self) -> bool:
+        """Whether the verification found something, and no steward has dealt with it."""
+        return self.reason == "verification-failed" and self.item.decision is not Decision.REJECT
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An object in scratch; its name there is the file's number."""
+
+    ordinal: int
+    sha256: str
+    bytes: int
 
 
 class _Worker:
     """De-identifies in one process: stores, key and tables are opened once."""
 
     def __init__(
-        self, raw_url: str, refined_url: str, work_dir: Path, recipe: Recipe, contract: TableContract
+        self,
+        raw_url: str,
+        refined_url: str,
+        work_dir: Path,
+        scratch: Path,
+        recipe: Recipe,
+        contract: TableContract,
     ) -> None:
         self._raw = open_store(raw_url, work_dir=work_dir)
         self._refined = open_store(refined_url)
+        self._scratch = scratch
         self._process = Processor(recipe)
-        self._row = RowMaker(contract)
+        self._row, self._done = RowMaker(contract), DoneNoter()
 
-    def __call__(self, item: _Item) -> _Result:
+    def deidentify(self, item: _Item) -> _Result:
+        """Into scratch, verified."""
+        reviewed = item.decision is Decision.RELEASE
         with self._raw.local(object_key(item.source_sha256, item.extension)) as path:
             try:
-                result = self._process(mapped(path), pixels_reviewed=item.reviewed)
+                result = self._process(mapped(path), pixels_reviewed=reviewed)
             except InstanceOutcome as outcome:
-                return _Result(None, outcome.reason, frozenset())
+                return _Result(item, outcome.reason)
+            if item.decision is Decision.REJECT:
+                return _Result(item, "rejected-by-steward")
+            written = write(result, _in_scratch(self._scratch, item.ordinal))
             row = self._row(result)
-            row["object_sha256"] = put_object(self._refined, result.parts, "dcm")
-            row["object_bytes"] = sum(len(part) for part in result.parts)
-            return _Result(row, "", done(result.changes))
+            row["object_sha256"], row["object_bytes"] = written.sha256, written.size
+            return _Result(item, row=row, done=self._done(result.changes))
+
+    def put(self, made: _Made) -> None:
+        """From scratch into the refined zone."""
+        path = _in_scratch(self._scratch, made.ordinal)
+        put_object_file(self._refined, path, made.sha256, "dcm")
+        path.unlink()
+
+
+def _in_scratch(folder: Path, ordinal: int) -> Path:
+    return folder / f"{ordinal}.instance"
 
 
 _worker: _Worker | None = None
@@ -164,9 +219,14 @@ def _open_worker(*args: Any) -> None:
     _worker = _Worker(*args)
 
 
-def _work(item: _Item) -> _Result:
+def _deidentify(item: _Item) -> _Result:
     assert _worker is not None
-    return _worker(item)
+    return _worker.deidentify(item)
+
+
+def _put(made: _Made) -> None:
+    assert _worker is not None
+    _worker.put(made)
 
 
 class _Run:
@@ -195,11 +255,12 @@ class _Run:
         self.bytes = 0
 
     def receipt(self, wanted: dict[str, str]) -> Receipt:
+        sweep_scratch(self.work_dir)
         with scratch(self.work_dir) as folder:
             # Rows of one table come out while another is written; they wait in a file, for there may be many.
             spool = folder / "rejections.jsonl"
             with spool.open("w", encoding="utf-8") as self.rejected:
-                tables = [self._write("instances", self._instances()), *self._clinical()]
+                tables = [self._write("instances", self._instances(folder)), *self._clinical()]
                 self._not_accepted()
             with spool.open(encoding="utf-8") as lines:
                 tables.append(self._write("rejections", map(json.loads, lines)))
@@ -245,46 +306,73 @@ class _Run:
 
     # --- instances ----------------------------------------------------------------------------------------
 
-    def _items(self) -> Iterator[_Item]:
-        for file in self._files():
-            if file["verdict"] == ACCEPTED and file["kind"] == "dicom":
-                ordinal, sha256 = file["ordinal"], file["source_sha256"]
-                decision = self.decisions.get(quarantine_id(self.delivery, sha256, ordinal))
-                yield _Item(ordinal, sha256, file["extension"], decision is Decision.RELEASE)
+    def _items(self, folder: Path) -> Iterator[_Item]:
+        """What is to be worked on, study by study; sorted on disk if there is much of it."""
+        with (
+            self.raw.local(self.ingested.table("files").key) as path,
+            duckdb.connect(
+                config={"threads": "1", "memory_limit": _SORT_MEMORY, "temp_directory": str(folder / "spill")}
+            ) as db,
+        ):
+            found = db.sql(_BY_STUDY, params=[str(path), ACCEPTED]).to_arrow_reader(_BATCH_ROWS)
+            for batch in found:
+                for file in batch.to_pylist():
+                    item = quarantine_id(self.delivery, file["source_sha256"], file["ordinal"])
+                    yield _Item(**file, decision=self.decisions.get(item))
 
-    def _instances(self) -> Iterator[dict[str, Any]]:
+    def _instances(self, folder: Path) -> Iterator[dict[str, Any]]:
         recipe = Recipe(
             profile=self.profile,
             tokens=frozenset(self.contracts.vocabulary("descriptor_tokens").terms),
             key_file=self.key_file,
             issuer=self.issuer,
         )
-        contract = self.contracts.table("instances")
-        results = ordered_map(
-            _work,
-            self._items(),
-            workers=self.workers,
-            initializer=_open_worker,
-            initargs=(self.raw.url, self.refined.url, self.work_dir, recipe, contract),
+        made = folder / "instances"
+        made.mkdir()
+        opened = (
+            self.raw.url,
+            self.refined.url,
+            self.work_dir,
+            made,
+            recipe,
+            self.contracts.table("instances"),
         )
-        tracked = track(zip(self._items(), results, strict=True), label=f"De-identify {self.delivery}")
-        for item, result in tracked:
-            decision = self.decisions.get(quarantine_id(self.delivery, item.source_sha256, item.ordinal))
+        with Workers(self.workers, initializer=_open_worker, initargs=opened) as workers:
+            results = workers.ordered_map(_deidentify, self._items(folder), weigh=lambda item: item.bytes)
+            tracked = track(results, label=f"De-identify {self.delivery}")
+            passing, to_put = tee(self._passing(tracked, made))
+            put = workers.ordered_map(
+                _put,
+                (_Made(o, row["object_sha256"], row["object_bytes"]) for o, row in to_put),
+                weigh=lambda one: one.bytes,
+            )
+            for _, (_, row) in zip(put, passing, strict=True):
+                yield row
+
+    def _passing(self, results: Iterable[_Result], folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Numbers and rows of instances that are to be put into the refined zone; the others are rejected."""
+        of_study = ((result.item.study, result) for result in results)
+        for result, held in whole_studies(of_study, failed=lambda one: one.finding, folder=folder):
+            item = result.item
             if result.row is None:
                 self._reject(item.ordinal, item.source_sha256, result.reason)
-            elif decision is Decision.REJECT:
-                self._reject(item.ordinal, item.source_sha256, "rejected-by-steward")
+            elif held:
+                _in_scratch(folder, item.ordinal).unlink()
+                self._reject(item.ordinal, item.source_sha256, "study-held")
             else:
                 self.counts["refined"] += 1
                 self.actions.update(result.done)
                 self.bytes += result.row["object_bytes"]
-                yield {
-                    **result.row,
-                    "site": self.ingested.site,
-                    "collection": self.ingested.collection,
-                    "source_sha256": item.source_sha256,
-                    "profile": f"{self.profile.name} {self.profile.version}",
-                }
+                yield (
+                    item.ordinal,
+                    {
+                        **result.row,
+                        "site": self.ingested.site,
+                        "collection": self.ingested.collection,
+                        "source_sha256": item.source_sha256,
+                        "profile": f"{self.profile.name} {self.profile.version}",
+                    },
+                )
 
     # --- clinical tables ----------------------------------------------------------------------------------
 
