@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
 from typing import Any
@@ -19,22 +18,22 @@ from typing import Any
 import duckdb
 
 from aida_pipelines.contracts.models import Contracts
-from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.deid.clinical import ClinicalTable
 from aida_pipelines.deid.decisions import Decision, decisions_fingerprint, decisions_of, quarantine_id
-from aida_pipelines.deid.instance import Done, DoneNoter, Processor, Recipe, RowMaker, action_row, write
+from aida_pipelines.deid.instance import Done, Recipe, action_row
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.deid.study import whole_studies
+from aida_pipelines.deid.worker import Item, Made, Result, deidentify, in_scratch, open_worker, put
 from aida_pipelines.errors import InstanceOutcome, NotFoundError
 from aida_pipelines.ingest.stage import ACCEPTED
 from aida_pipelines.parallel import Workers
 from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS, Outcome
 from aida_pipelines.stages import Stage
-from aida_pipelines.storage.objects import mapped, object_key, put_object_file
+from aida_pipelines.storage.objects import object_key
 from aida_pipelines.storage.receipts import Receipt, read_receipt, write_receipt
 from aida_pipelines.storage.scratch import scratch, sweep_scratch
-from aida_pipelines.storage.store import ObjectStore, open_store
+from aida_pipelines.storage.store import ObjectStore
 from aida_pipelines.storage.tables import TableFile, iter_rows, table_key, write_table
 
 VERSION = "deid/2"
@@ -131,104 +130,6 @@ def _raw_receipt(raw: ObjectStore, delivery: str) -> Receipt:
     return receipt
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One accepted DICOM file, as a worker gets it."""
-
-    ordinal: int
-    study: str
-    source_sha256: str
-    extension: str
-    bytes: int
-    decision: Decision | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What a worker made of it: a row, and an object in scratch; or a reason."""
-
-    item: _Item
-    reason: str = ""
-    row: dict[str, Any] | None = None
-    done: frozenset[Done] = frozenset()
-
-    @property
-    def finding(self) -> bool:
-        """Whether the verification found something, and no steward has dealt with it."""
-        return self.reason == "verification-failed" and self.item.decision is not Decision.REJECT
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """An object in scratch; its name there is the file's number."""
-
-    ordinal: int
-    sha256: str
-    bytes: int
-
-
-class _Worker:
-    """De-identifies in one process: stores, key and tables are opened once."""
-
-    def __init__(
-        self,
-        raw_url: str,
-        refined_url: str,
-        work_dir: Path,
-        scratch: Path,
-        recipe: Recipe,
-        contract: TableContract,
-    ) -> None:
-        self._raw = open_store(raw_url, work_dir=work_dir)
-        self._refined = open_store(refined_url)
-        self._scratch = scratch
-        self._process = Processor(recipe)
-        self._row, self._done = RowMaker(contract), DoneNoter()
-
-    def deidentify(self, item: _Item) -> _Result:
-        """Into scratch, verified."""
-        reviewed = item.decision is Decision.RELEASE
-        with self._raw.local(object_key(item.source_sha256, item.extension)) as path:
-            try:
-                result = self._process(mapped(path), pixels_reviewed=reviewed)
-            except InstanceOutcome as outcome:
-                return _Result(item, outcome.reason)
-            if item.decision is Decision.REJECT:
-                return _Result(item, "rejected-by-steward")
-            written = write(result, _in_scratch(self._scratch, item.ordinal))
-            row = self._row(result)
-            row["object_sha256"], row["object_bytes"] = written.sha256, written.size
-            return _Result(item, row=row, done=self._done(result.changes))
-
-    def put(self, made: _Made) -> None:
-        """From scratch into the refined zone."""
-        path = _in_scratch(self._scratch, made.ordinal)
-        put_object_file(self._refined, path, made.sha256, "dcm")
-        path.unlink()
-
-
-def _in_scratch(folder: Path, ordinal: int) -> Path:
-    return folder / f"{ordinal}.instance"
-
-
-_worker: _Worker | None = None
-
-
-def _open_worker(*args: Any) -> None:
-    global _worker  # noqa: PLW0603 - one for each process, made by the pool's initializer
-    _worker = _Worker(*args)
-
-
-def _deidentify(item: _Item) -> _Result:
-    assert _worker is not None
-    return _worker.deidentify(item)
-
-
-def _put(made: _Made) -> None:
-    assert _worker is not None
-    _worker.put(made)
-
-
 class _Run:
     """One delivery's run."""
 
@@ -306,7 +207,7 @@ class _Run:
 
     # --- instances ----------------------------------------------------------------------------------------
 
-    def _items(self, folder: Path) -> Iterator[_Item]:
+    def _items(self, folder: Path) -> Iterator[Item]:
         """What is to be worked on, study by study; sorted on disk if there is much of it."""
         with (
             self.raw.local(self.ingested.table("files").key) as path,
@@ -318,7 +219,10 @@ class _Run:
             for batch in found:
                 for file in batch.to_pylist():
                     item = quarantine_id(self.delivery, file["source_sha256"], file["ordinal"])
-                    yield _Item(**file, decision=self.decisions.get(item))
+                    decision = self.decisions.get(item)
+                    yield Item(
+                        **file, reviewed=decision is Decision.RELEASE, rejected=decision is Decision.REJECT
+                    )
 
     def _instances(self, folder: Path) -> Iterator[dict[str, Any]]:
         recipe = Recipe(
@@ -329,27 +233,30 @@ class _Run:
         )
         made = folder / "instances"
         made.mkdir()
-        opened = (
-            self.raw.url,
-            self.refined.url,
-            self.work_dir,
-            made,
-            recipe,
-            self.contracts.table("instances"),
-        )
-        with Workers(self.workers, initializer=_open_worker, initargs=opened) as workers:
-            results = workers.ordered_map(_deidentify, self._items(folder), weigh=lambda item: item.bytes)
+        with Workers(
+            self.workers,
+            initializer=open_worker,
+            initargs=(
+                self.raw.url,
+                self.refined.url,
+                self.work_dir,
+                made,
+                recipe,
+                self.contracts.table("instances"),
+            ),
+        ) as workers:
+            results = workers.ordered_map(deidentify, self._items(folder), weigh=lambda item: item.bytes)
             tracked = track(results, label=f"De-identify {self.delivery}")
             passing, to_put = tee(self._passing(tracked, made))
-            put = workers.ordered_map(
-                _put,
-                (_Made(o, row["object_sha256"], row["object_bytes"]) for o, row in to_put),
+            done = workers.ordered_map(
+                put,
+                (Made(o, row["object_sha256"], row["object_bytes"]) for o, row in to_put),
                 weigh=lambda one: one.bytes,
             )
-            for _, (_, row) in zip(put, passing, strict=True):
+            for _, (_, row) in zip(done, passing, strict=True):
                 yield row
 
-    def _passing(self, results: Iterable[_Result], folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _passing(self, results: Iterable[Result], folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         """Numbers and rows of instances that are to be put into the refined zone; the others are rejected."""
         of_study = ((result.item.study, result) for result in results)
         for result, held in whole_studies(of_study, failed=lambda one: one.finding, folder=folder):
@@ -357,7 +264,7 @@ class _Run:
             if result.row is None:
                 self._reject(item.ordinal, item.source_sha256, result.reason)
             elif held:
-                _in_scratch(folder, item.ordinal).unlink()
+                in_scratch(folder, item.ordinal).unlink()
                 self._reject(item.ordinal, item.source_sha256, "study-held")
             else:
                 self.counts["refined"] += 1

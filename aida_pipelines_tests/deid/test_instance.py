@@ -100,7 +100,9 @@ def test_when_all_is_forgotten_rows_stay_the_same(contract, deidentify, monkeypa
     cuts=st.lists(st.integers(0, 60), max_size=8, unique=True),
     piece=st.integers(1, 20),
 )
-def test_whatever_the_pieces_the_blanks_are_zeros_and_the_rest_stays(deidentify, instance, pixels, cuts, piece):
+def test_whatever_the_pieces_the_blanks_are_zeros_and_the_rest_stays(
+    deidentify, instance, pixels, cuts, piece
+):
     cuts = sorted(cut for cut in cuts if cut <= len(pixels))
     blanks = tuple(zip(cuts[::2], cuts[1::2], strict=False))
     result = replace(deidentify(instance()), pixels=memoryview(pixels), blanks=blanks)
@@ -180,7 +182,9 @@ def large_compressed(path, instance):
     place = header.index(b"1.2.840.10008.1.2.4.50")
     header[place - 2 : place] = (22).to_bytes(2, "little")
     start = header.index(b"\2\0\0\0UL") + 8
-    header[start : start + 4] = (int.from_bytes(header[start : start + 4], "little") + 2).to_bytes(4, "little")
+    header[start : start + 4] = (int.from_bytes(header[start : start + 4], "little") + 2).to_bytes(
+        4, "little"
+    )
     with path.open("wb") as file:
         file.write(header)
         file.write(b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\0\0\0\0")

@@ -41,7 +41,9 @@ def contracts(request):
     shipped = load_contracts(request.config.rootpath / "data_contracts")
     name = shipped.collection("reference-images").deid_profile
     profile = shipped.profile(name)
-    mistaken = profile.model_copy(update={"rules": (*profile.rules, KEEPS_COMMENTS), "fingerprint": "mistaken"})
+    mistaken = profile.model_copy(
+        update={"rules": (*profile.rules, KEEPS_COMMENTS), "fingerprint": "mistaken"}
+    )
     return replace(shipped, profiles={**shipped.profiles, name: mistaken})
 
 
@@ -189,9 +191,7 @@ if __name__ == "__main__":
 """
 
 
-def test_killed_in_the_middle_of_a_study_nothing_of_it_is_there_and_then_all_of_it(
-    tmp_path, request, write
-):
+def test_killed_in_the_middle_of_a_study_nothing_of_it_is_there_and_then_all_of_it(tmp_path, request, write):
     contracts = load_contracts(request.config.rootpath / "data_contracts")
     write(tmp_path / "in", FIRST, 150)
     hubs = [Hub(tmp_path / name, contracts) for name in ("killed", "whole")]
