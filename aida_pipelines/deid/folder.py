@@ -16,9 +16,10 @@ import json
 import os
 import pickle
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TextIO
@@ -46,7 +47,7 @@ from aida_pipelines.errors import InstanceOutcome, StorageError, UsageError
 from aida_pipelines.parallel import ordered_map
 from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS
-from aida_pipelines.storage.objects import mapped
+from aida_pipelines.storage.objects import mapped, sha256_of_file
 from aida_pipelines.storage.scratch import scratch, sweep_scratch
 
 _ACTION_SCHEMA = pa.schema(
@@ -76,6 +77,8 @@ class FolderSummary(BaseModel, frozen=True):
         counts: Files by outcome: ``received``, ``refined``, ``quarantined``, ``rejected``.
         reasons: Files by reason code, for those not passed on.
         actions: Attributes by action, over all instances.
+        instances_sha256: Hash of the report's ``instances.parquet``, so that the one can vouch for the other without
+            showing it; empty without a report.
     """
 
     profile: str
@@ -83,6 +86,7 @@ class FolderSummary(BaseModel, frozen=True):
     counts: dict[str, int]
     reasons: dict[str, int]
     actions: dict[str, int]
+    instances_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +256,7 @@ def deidentify_folder(
                 },
                 reasons=dict(sorted(reasons.items())),
                 actions=dict(sorted(actions.items())),
+                instances_sha256=report.closed(),
             )
             report.finish(summary)
     except OSError as error:
@@ -299,6 +304,12 @@ def _files(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
+@lru_cache(maxsize=500)
+def _columns_of(done: frozenset[Done]) -> tuple[tuple[str, ...], ...]:
+    """Tags, keywords, VRs and actions: the same for most instances of a series."""
+    return tuple(zip(*(action_row(entry).values() for entry in sorted(done)), strict=True)) or ((),) * 4
+
+
 class _Report:
     """The report's files, written as results come and put in place together at the end."""
 
@@ -339,7 +350,9 @@ class _Report:
         if self._folder is None:
             return
         if reason:
-            self._instances.add(result.source_sha256, REASONS[reason].outcome, reason, None, None, None)
+            self._instances.extend(
+                [result.source_sha256], [REASONS[reason].outcome], [reason], [None], [None], [None]
+            )
             return
         study, series, instance = result.uids
         for name, pair in (("study", study), ("series", series)):
@@ -347,9 +360,11 @@ class _Report:
         self._uids.writerow(instance)
         self._once("patient", result.patient, self._patients)
         sop = instance[1]
-        self._instances.add(result.source_sha256, "refined", None, sop, result.sha256, result.bytes)
-        for entry in sorted(result.done):
-            self._actions.add(sop, *action_row(entry).values())
+        self._instances.extend(
+            [result.source_sha256], ["refined"], [None], [sop], [result.sha256], [result.bytes]
+        )
+        columns = _columns_of(result.done)
+        self._actions.extend([sop] * len(result.done), *columns)
 
     def _once(self, name: str, pair: tuple[str, str], writer: Any) -> None:
         # As many as studies, series and patients: far fewer than instances.
@@ -357,21 +372,27 @@ class _Report:
             self._seen[name].add(pair)
             writer.writerow(pair)
 
+    def closed(self) -> str:
+        """End the tables; hash of that of instances."""
+        if self._folder is None:
+            return ""
+        self._actions.close()
+        self._instances.close()
+        return sha256_of_file(self._work / "instances.parquet")
+
     def finish(self, summary: FolderSummary) -> None:
-        """Put the files in place; what is still buffered follows when they are closed."""
+        """Put the files in place; what is still buffered of the mappings follows when they are closed."""
         if self._folder is None:
             return
         (self._work / "report.json").write_text(
             json.dumps(summary.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8"
         )
-        self._actions.close()
-        self._instances.close()
         for path in sorted(self._work.iterdir()):
             path.replace(self._folder / path.name)
 
 
 class _Table:
-    """A Parquet file, written row by row in bounded memory."""
+    """A Parquet file, written a few rows at a time in bounded memory."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._writer, self._schema = pq.ParquetWriter(path, schema, compression="zstd"), schema
@@ -383,9 +404,10 @@ class _Table:
     def __exit__(self, *error: object) -> None:
         self._writer.close()
 
-    def add(self, *values: Any) -> None:
-        for column, value in zip(self._columns, values, strict=True):
-            column.append(value)
+    def extend(self, *columns: Sequence[Any]) -> None:
+        """Add rows, given as columns."""
+        for column, values in zip(self._columns, columns, strict=True):
+            column.extend(values)
         if len(self._columns[0]) >= _BATCH_ROWS:
             self._flush()
 
