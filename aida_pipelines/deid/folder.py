@@ -10,60 +10,39 @@ when the last file has been worked on: no finding of the verification can come a
 
 from __future__ import annotations
 
-import csv
 import filecmp
-import json
 import os
 import pickle
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, TextIO
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.deid.instance import (
+    PRELOAD,
     Done,
     DoneNoter,
     HeaderReader,
     Processor,
     Recipe,
-    action_row,
     sha256_of,
     write,
 )
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.dicom.attributes import Attributes
-from aida_pipelines.dicom.parse import Source, parse_file
+from aida_pipelines.dicom.parse import parse_file
 from aida_pipelines.errors import InstanceOutcome, StorageError, UsageError
 from aida_pipelines.parallel import ordered_map
 from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS
-from aida_pipelines.storage.objects import mapped, sha256_of_file
+from aida_pipelines.storage.objects import mapped
 from aida_pipelines.storage.scratch import scratch, sweep_scratch
 
-_ACTION_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("sop_instance_uid", "tag", "keyword", "vr", "action")]
-)
-_INSTANCE_SCHEMA = pa.schema(
-    [
-        ("source_sha256", pa.string()),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
-        ("sop_instance_uid", pa.string()),
-        ("sha256", pa.string()),
-        ("bytes", pa.int64()),
-    ]
-)
-_BATCH_ROWS = 20_000
 _FINDING = "verification-failed"
 _UID_KEYWORDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
@@ -90,7 +69,7 @@ class FolderSummary(BaseModel, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Result:
+class FileResult:
     """What a worker made of one file.
 
     Attributes:
@@ -123,23 +102,23 @@ class _Worker:
         self._process, self._work = Processor(recipe), work
         self._new, self._done = HeaderReader(), DoneNoter()
 
-    def __call__(self, numbered: tuple[int, Path]) -> _Result:
+    def __call__(self, numbered: tuple[int, Path]) -> FileResult:
         number, path = numbered
         source = mapped(path)
         try:
             result = self._process(source)
         except InstanceOutcome as outcome:
-            study = _study_of(source) if outcome.reason == _FINDING else ""
-            return _Result(sha256_of(source), study, outcome.reason)
+            study = _study_of(Attributes(parse_file(source))) if outcome.reason == _FINDING else ""
+            return FileResult(sha256_of(source), study, outcome.reason)
         temporary = self._work / f"{number}.instance"
         written = write(result, temporary, source=source)
         old = Attributes(result.source)
         originals = [str(old.first(keyword)) for keyword in _UID_KEYWORDS]
         pseudonyms = [str(self._new.values(result, keyword)[0]) for keyword in _UID_KEYWORDS]
         study, series, instance = pseudonyms
-        return _Result(
+        return FileResult(
             source_sha256=written.source_sha256,
-            study=originals[0],
+            study=_study_of(old),
             temporary=temporary,
             target=Path(result.subject, study, series, f"{instance}.dcm"),
             sha256=written.sha256,
@@ -150,11 +129,12 @@ class _Worker:
         )
 
 
-def _study_of(source: Source) -> str:
-    return str(Attributes(parse_file(source)).first("StudyInstanceUID"))
+def _study_of(attributes: Attributes) -> str:
+    # Of several values, which a study has not, the first counts, as for de-identification.
+    return str(attributes.first("StudyInstanceUID")).split("\\")[0]
 
 
-def _placed(result: _Result, dst: Path) -> bool:
+def _placed(result: FileResult, dst: Path) -> bool:
     """Give a result its name; False if something else has it already."""
     target = dst / result.target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -175,7 +155,7 @@ def _open_worker(recipe: Recipe, work: Path) -> None:
     _worker = _Worker(recipe, work)
 
 
-def _work(numbered: tuple[int, Path]) -> _Result:
+def _work(numbered: tuple[int, Path]) -> FileResult:
     assert _worker is not None
     return _worker(numbered)
 
@@ -209,6 +189,8 @@ def deidentify_folder(
             used. Nothing was written.
         StorageError: A file can't be read or written.
     """
+    from aida_pipelines.deid.folder_report import Report  # PyArrow: not for the processes
+
     _check_folders(src, dst, report_dir)
     key_id = Pseudonyms(load_key(key_file)).key_id
     recipe = Recipe(
@@ -223,13 +205,14 @@ def deidentify_folder(
         counts: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         actions: Counter[str] = Counter()
-        with scratch(dst) as work, _Report(report_dir) as report:
+        with scratch(dst) as work, Report(report_dir) as report:
             results = ordered_map(
                 _work,
                 enumerate(_files(src)),
                 workers=workers,
                 initializer=_open_worker,
                 initargs=(recipe, work),
+                preload=PRELOAD,
                 weigh=lambda numbered: numbered[1].stat().st_size,
             )
             for result, held in _all_worked_on(track(results, label="De-identify"), work):
@@ -267,7 +250,7 @@ def deidentify_folder(
     return summary
 
 
-def _all_worked_on(results: Iterable[_Result], folder: Path) -> Iterator[tuple[_Result, bool]]:
+def _all_worked_on(results: Iterable[FileResult], folder: Path) -> Iterator[tuple[FileResult, bool]]:
     """Each result with whether its study is held, in their order, when the last is there; they wait in a file."""
     held: set[str] = set()
     with TemporaryFile(dir=folder) as waiting:
@@ -302,121 +285,3 @@ def _files(folder: Path) -> Iterator[Path]:
             yield from _files(Path(entry.path))
         elif entry.is_file(follow_symlinks=False):
             yield Path(entry.path)
-
-
-@lru_cache(maxsize=500)
-def _columns_of(done: frozenset[Done]) -> tuple[tuple[str, ...], ...]:
-    """Tags, keywords, VRs and actions: the same for most instances of a series."""
-    return tuple(zip(*(action_row(entry).values() for entry in sorted(done)), strict=True)) or ((),) * 4
-
-
-class _Report:
-    """The report's files, written as results come and put in place together at the end."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> _Report:
-        self._stack = ExitStack()
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            sweep_scratch(self._folder)
-            self._work = self._stack.enter_context(scratch(self._folder))
-            self._actions = self._table("actions.parquet", _ACTION_SCHEMA)
-            self._restricted("instances.parquet").close()
-            self._instances = self._table("instances.parquet", _INSTANCE_SCHEMA)
-            self._uids = self._mapping("uid_mapping.csv")
-            self._patients = self._mapping("patid_mapping.csv")
-            self._seen: dict[str, set[tuple[str, str]]] = {"study": set(), "series": set(), "patient": set()}
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-    def _restricted(self, name: str) -> TextIO:
-        descriptor = os.open(self._work / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        return self._stack.enter_context(os.fdopen(descriptor, "w", encoding="utf-8", newline=""))
-
-    def _mapping(self, name: str) -> Any:
-        writer = csv.writer(self._restricted(name), lineterminator="\n")
-        writer.writerow(("id_old", "id_new"))
-        return writer
-
-    def _table(self, name: str, schema: pa.Schema) -> _Table:
-        return self._stack.enter_context(_Table(self._work / name, schema))
-
-    def add(self, result: _Result, reason: str) -> None:
-        """Note one file: what became of it and, if it was passed on, what was done to it."""
-        if self._folder is None:
-            return
-        if reason:
-            self._instances.extend(
-                [result.source_sha256], [REASONS[reason].outcome], [reason], [None], [None], [None]
-            )
-            return
-        study, series, instance = result.uids
-        for name, pair in (("study", study), ("series", series)):
-            self._once(name, pair, self._uids)
-        self._uids.writerow(instance)
-        self._once("patient", result.patient, self._patients)
-        sop = instance[1]
-        self._instances.extend(
-            [result.source_sha256], ["refined"], [None], [sop], [result.sha256], [result.bytes]
-        )
-        columns = _columns_of(result.done)
-        self._actions.extend([sop] * len(result.done), *columns)
-
-    def _once(self, name: str, pair: tuple[str, str], writer: Any) -> None:
-        # As many as studies, series and patients: far fewer than instances.
-        if pair not in self._seen[name]:
-            self._seen[name].add(pair)
-            writer.writerow(pair)
-
-    def closed(self) -> str:
-        """End the tables; hash of that of instances."""
-        if self._folder is None:
-            return ""
-        self._actions.close()
-        self._instances.close()
-        return sha256_of_file(self._work / "instances.parquet")
-
-    def finish(self, summary: FolderSummary) -> None:
-        """Put the files in place; what is still buffered of the mappings follows when they are closed."""
-        if self._folder is None:
-            return
-        (self._work / "report.json").write_text(
-            json.dumps(summary.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8"
-        )
-        for path in sorted(self._work.iterdir()):
-            path.replace(self._folder / path.name)
-
-
-class _Table:
-    """A Parquet file, written a few rows at a time in bounded memory."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer, self._schema = pq.ParquetWriter(path, schema, compression="zstd"), schema
-        self._columns: list[list[Any]] = [[] for _ in schema]
-
-    def __enter__(self) -> _Table:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._writer.close()
-
-    def extend(self, *columns: Sequence[Any]) -> None:
-        """Add rows, given as columns."""
-        for column, values in zip(self._columns, columns, strict=True):
-            column.extend(values)
-        if len(self._columns[0]) >= _BATCH_ROWS:
-            self._flush()
-
-    def _flush(self) -> None:
-        columns = [pa.array(c, f.type) for c, f in zip(self._columns, self._schema, strict=True)]
-        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
-        for column in self._columns:
-            column.clear()
-
-    def close(self) -> None:
-        self._flush()
-        self._writer.close()

@@ -12,8 +12,6 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from aida_pipelines.contracts.profile import Action, DeidProfile
 from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.deid.descriptors import DescriptorCleaner
@@ -30,6 +28,9 @@ CHUNK = 4 << 20
 """Bytes of pixel data at a time."""
 
 Values = tuple[str | int | float | date, ...]
+
+PRELOAD = ("aida_pipelines.deid.fast", "aida_pipelines.deid.verify")
+"""Modules that every process needs and that may be imported before it is forked."""
 
 _CHARSET, _SHARED_GROUPS = 0x00080005, 0x52009229
 
@@ -269,14 +270,9 @@ class RowMaker:
     """
 
     def __init__(self, contract: TableContract) -> None:
-        schema = contract.arrow_schema
         self._read = HeaderReader()
         self._columns = [
-            (
-                column.name,
-                str(column.custom["dicomKeyword"]),
-                pa.types.is_list(schema.field(column.name).type),
-            )
+            (column.name, str(column.custom["dicomKeyword"]), column.logical_type == "array")
             for column in contract.columns
             if "dicomKeyword" in column.custom
         ]

@@ -20,7 +20,7 @@ import duckdb
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.deid.clinical import ClinicalTable
 from aida_pipelines.deid.decisions import Decision, decisions_fingerprint, decisions_of, quarantine_id
-from aida_pipelines.deid.instance import Done, Recipe, action_row
+from aida_pipelines.deid.instance import PRELOAD, Done, Recipe, action_row
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.deid.study import whole_studies
 from aida_pipelines.deid.worker import Item, Made, Result, deidentify, in_scratch, open_worker, put
@@ -244,6 +244,7 @@ class _Run:
                 recipe,
                 self.contracts.table("instances"),
             ),
+            preload=PRELOAD,
         ) as workers:
             results = workers.ordered_map(deidentify, self._items(folder), weigh=lambda item: item.bytes)
             tracked = track(results, label=f"De-identify {self.delivery}")
