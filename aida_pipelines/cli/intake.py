@@ -81,14 +81,23 @@ def deidentify(
         typer.Option(help="Who issued patient ids whose header doesn't say: a contract in sites/."),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Folder for report.json, actions.parquet and the restricted mappings.")
+        Path | None,
+        typer.Option(
+            help="Folder for report.json and actions.parquet, which name nobody, and for instances.parquet and the "
+            "mappings, which lead back to the patients and which only you can read."
+        ),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """De-identify a folder, without zones or Dagster."""
+    """De-identify a folder, without zones or Dagster.
+
+    Nothing is in DST before every file has been worked on: a study comes out as a whole, or is held as a whole when
+    the verification found an identifier in one of its instances. Held files stay where they are, in SRC.
+    """
     from aida_pipelines.cli.zones import ensure_key, prepare_home, refined_zone
     from aida_pipelines.contracts.load import load_contracts
     from aida_pipelines.deid.folder import NO_COLLECTION, deidentify_folder
+    from aida_pipelines.reasons import REASONS
     from aida_pipelines.settings import intake_settings
 
     settings = intake_settings()
@@ -114,6 +123,13 @@ def deidentify(
     else:
         counts = ", ".join(f"{count:,} {name}" for name, count in summary.counts.items())
         remarks.print(f"{counts}.")
-        for reason, count in summary.reasons.items():
-            remarks.print(f"  {count:,} × {reason}")
+        for code, count in summary.reasons.items():
+            remarks.print(f"  {count:,} × {code}: {REASONS[code].says}")
+        if report is not None:
+            remarks.print(
+                f"Report: {report}. Its mappings and instances.parquet lead back to the patients.",
+                markup=False,
+            )
+        elif summary.reasons:
+            remarks.print("With --report DIR, instances.parquet says which files these are, by their hashes.")
     raise typer.Exit(WITH_FINDINGS if summary.counts.get("quarantined") else DONE)

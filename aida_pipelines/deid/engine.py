@@ -130,6 +130,7 @@ class Deidentified:
         source: The source as parsed; ``verify`` takes the original identifiers from it.
         subject: The subject's pseudonym.
         changes: What was done, one entry an attribute that did not stay as it was.
+        elements: The new header's top level by tag: what ``header`` holds after the file meta information.
     """
 
     header: bytes
@@ -137,6 +138,7 @@ class Deidentified:
     source: ParsedFile
     subject: str
     changes: tuple[Change, ...]
+    elements: Mapping[int, bytes]
     blanks: tuple[Blank, ...] = ()
 
     @property
@@ -311,6 +313,7 @@ class Deidentifier:
             source=parsed,
             subject=decided.subject,
             changes=tuple(changes),
+            elements=written,
             blanks=blanks,
         )
 

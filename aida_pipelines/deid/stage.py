@@ -1,6 +1,9 @@
 """Stage 2: from what raw ingest accepted to verified instances in the refined zone, and a row for every file.
 
-Nothing is put into the refined zone before it has been verified.
+A study is passed on as a whole. Its instances are de-identified and verified into scratch on the raw side of the
+legal line; when the last of them is there and none had a finding, they are put into the refined zone. One finding
+holds them all. In scratch there are one study and, of those that follow, what the processes work ahead: some
+batches of instances or of bytes. After a kill the next run sweeps it.
 """
 
 from __future__ import annotations
@@ -8,27 +11,30 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from aida_pipelines.contracts.models import Contracts
-from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.deid.clinical import ClinicalTable
 from aida_pipelines.deid.decisions import Decision, decisions_fingerprint, decisions_of, quarantine_id
-from aida_pipelines.deid.instance import Done, Processor, Recipe, RowMaker, action_row, done
+from aida_pipelines.deid.instance import PRELOAD, Done, Recipe, action_row
 from aida_pipelines.deid.keys import DomainKey
+from aida_pipelines.deid.study import whole_studies
 from aida_pipelines.deid.timeline import timeline
+from aida_pipelines.deid.worker import Item, Made, Result, deidentify, in_scratch, open_worker, put
 from aida_pipelines.errors import InstanceOutcome, NotFoundError
 from aida_pipelines.ingest.stage import ACCEPTED
-from aida_pipelines.parallel import ordered_map
+from aida_pipelines.parallel import Workers
 from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS, Outcome
 from aida_pipelines.stages import Stage
-from aida_pipelines.storage.objects import mapped, object_key, put_object
+from aida_pipelines.storage.objects import object_key
 from aida_pipelines.storage.receipts import Receipt, read_receipt, write_receipt
-from aida_pipelines.storage.scratch import scratch
-from aida_pipelines.storage.store import ObjectStore, open_store
+from aida_pipelines.storage.scratch import scratch, sweep_scratch
+from aida_pipelines.storage.store import ObjectStore
 from aida_pipelines.storage.tables import TableFile, iter_rows, table_key, write_table
 
 VERSION = "deid/2"
@@ -43,6 +49,16 @@ _FILE_COLUMNS = (
     "verdict",
     "reason",
 )
+_BY_STUDY = r"""
+SELECT ordinal, source_sha256, extension, bytes, split_part(coalesce(study_instance_uid, ''), '\', 1) AS study
+FROM read_parquet(?)
+WHERE verdict = ? AND kind = 'dicom'
+ORDER BY study, ordinal
+"""
+"""Of a UID with several values, which is none, the first counts, as for de-identification."""
+
+_SORT_MEMORY = "100MB"
+_BATCH_ROWS = 2_000
 
 
 def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: Path) -> dict[str, str]:
@@ -118,61 +134,6 @@ def _raw_receipt(raw: ObjectStore, delivery: str) -> Receipt:
     return receipt
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One accepted DICOM file, as a worker gets it."""
-
-    ordinal: int
-    source_sha256: str
-    extension: str
-    reviewed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What a worker made of it: a row, or a reason."""
-
-    row: dict[str, Any] | None
-    reason: str
-    done: frozenset[Done]
-
-
-class _Worker:
-    """De-identifies in one process: stores, key and tables are opened once."""
-
-    def __init__(
-        self, raw_url: str, refined_url: str, work_dir: Path, recipe: Recipe, contract: TableContract
-    ) -> None:
-        self._raw = open_store(raw_url, work_dir=work_dir)
-        self._refined = open_store(refined_url)
-        self._process = Processor(recipe)
-        self._row = RowMaker(contract)
-
-    def __call__(self, item: _Item) -> _Result:
-        with self._raw.local(object_key(item.source_sha256, item.extension)) as path:
-            try:
-                result = self._process(mapped(path), pixels_reviewed=item.reviewed)
-            except InstanceOutcome as outcome:
-                return _Result(None, outcome.reason, frozenset())
-            row = self._row(result)
-            row["object_sha256"] = put_object(self._refined, result.parts, "dcm")
-            row["object_bytes"] = sum(len(part) for part in result.parts)
-            return _Result(row, "", done(result.changes))
-
-
-_worker: _Worker | None = None
-
-
-def _open_worker(*args: Any) -> None:
-    global _worker  # noqa: PLW0603 - one for each process, made by the pool's initializer
-    _worker = _Worker(*args)
-
-
-def _work(item: _Item) -> _Result:
-    assert _worker is not None
-    return _worker(item)
-
-
 class _Run:
     """One delivery's run."""
 
@@ -199,11 +160,12 @@ class _Run:
         self.bytes = 0
 
     def receipt(self, wanted: dict[str, str]) -> Receipt:
+        sweep_scratch(self.work_dir)
         with scratch(self.work_dir) as folder:
             # Rows of one table come out while another is written; they wait in a file, for there may be many.
             spool = folder / "rejections.jsonl"
             with spool.open("w", encoding="utf-8") as self.rejected:
-                tables = [self._write("instances", self._instances()), *self._clinical()]
+                tables = [self._write("instances", self._instances(folder)), *self._clinical()]
                 self._not_accepted()
             with spool.open(encoding="utf-8") as lines:
                 tables.append(self._write("rejections", map(json.loads, lines)))
@@ -249,46 +211,80 @@ class _Run:
 
     # --- instances ----------------------------------------------------------------------------------------
 
-    def _items(self) -> Iterator[_Item]:
-        for file in self._files():
-            if file["verdict"] == ACCEPTED and file["kind"] == "dicom":
-                ordinal, sha256 = file["ordinal"], file["source_sha256"]
-                decision = self.decisions.get(quarantine_id(self.delivery, sha256, ordinal))
-                yield _Item(ordinal, sha256, file["extension"], decision is Decision.RELEASE)
+    def _items(self, folder: Path) -> Iterator[Item]:
+        """What is to be worked on, study by study; sorted on disk if there is much of it."""
+        with (
+            self.raw.local(self.ingested.table("files").key) as path,
+            duckdb.connect(
+                config={"threads": "1", "memory_limit": _SORT_MEMORY, "temp_directory": str(folder / "spill")}
+            ) as db,
+        ):
+            found = db.sql(_BY_STUDY, params=[str(path), ACCEPTED]).to_arrow_reader(_BATCH_ROWS)
+            for batch in found:
+                for file in batch.to_pylist():
+                    item = quarantine_id(self.delivery, file["source_sha256"], file["ordinal"])
+                    decision = self.decisions.get(item)
+                    yield Item(
+                        **file, reviewed=decision is Decision.RELEASE, rejected=decision is Decision.REJECT
+                    )
 
-    def _instances(self) -> Iterator[dict[str, Any]]:
+    def _instances(self, folder: Path) -> Iterator[dict[str, Any]]:
         recipe = Recipe(
             profile=self.profile,
             tokens=frozenset(self.contracts.vocabulary("descriptor_tokens").terms),
             key=self.key,
             issuer=self.issuer,
         )
-        contract = self.contracts.table("instances")
-        results = ordered_map(
-            _work,
-            self._items(),
-            workers=self.workers,
-            initializer=_open_worker,
-            initargs=(self.raw.url, self.refined.url, self.work_dir, recipe, contract),
-        )
-        tracked = track(zip(self._items(), results, strict=True), label=f"De-identify {self.delivery}")
-        for item, result in tracked:
-            decision = self.decisions.get(quarantine_id(self.delivery, item.source_sha256, item.ordinal))
+        made = folder / "instances"
+        made.mkdir()
+        with Workers(
+            self.workers,
+            initializer=open_worker,
+            initargs=(
+                self.raw.url,
+                self.refined.url,
+                self.work_dir,
+                made,
+                recipe,
+                self.contracts.table("instances"),
+            ),
+            preload=PRELOAD,
+        ) as workers:
+            results = workers.ordered_map(deidentify, self._items(folder), weigh=lambda item: item.bytes)
+            tracked = track(results, label=f"De-identify {self.delivery}")
+            passing, to_put = tee(self._passing(tracked, made))
+            done = workers.ordered_map(
+                put,
+                (Made(o, row["object_sha256"], row["object_bytes"]) for o, row in to_put),
+                weigh=lambda one: one.bytes,
+            )
+            for _, (_, row) in zip(done, passing, strict=True):
+                yield row
+
+    def _passing(self, results: Iterable[Result], folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Numbers and rows of instances that are to be put into the refined zone; the others are rejected."""
+        of_study = ((result.item.study, result) for result in results)
+        for result, held in whole_studies(of_study, failed=lambda one: one.finding, folder=folder):
+            item = result.item
             if result.row is None:
                 self._reject(item.ordinal, item.source_sha256, result.reason)
-            elif decision is Decision.REJECT:
-                self._reject(item.ordinal, item.source_sha256, "rejected-by-steward")
+            elif held:
+                in_scratch(folder, item.ordinal).unlink()
+                self._reject(item.ordinal, item.source_sha256, "study-held")
             else:
                 self.counts["refined"] += 1
                 self.actions.update(result.done)
                 self.bytes += result.row["object_bytes"]
-                yield {
-                    **result.row,
-                    "site": self.ingested.site,
-                    "collection": self.ingested.collection,
-                    "source_sha256": item.source_sha256,
-                    "profile": f"{self.profile.name} {self.profile.version}",
-                }
+                yield (
+                    item.ordinal,
+                    {
+                        **result.row,
+                        "site": self.ingested.site,
+                        "collection": self.ingested.collection,
+                        "source_sha256": item.source_sha256,
+                        "profile": f"{self.profile.name} {self.profile.version}",
+                    },
+                )
 
     # --- clinical tables ----------------------------------------------------------------------------------
 

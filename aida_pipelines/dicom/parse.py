@@ -51,6 +51,9 @@ _YOUNGER_SYNTAXES = frozenset(
 MAX_DEPTH = 32
 """Sequences within sequences. Real objects need fewer than 10; more is damage or an attack on the stack."""
 
+_LET_GO = 16 << 20
+"""Bytes of pixel data that are walked through before their pages are let go of."""
+
 MAX_INFLATED = 1 << 30
 """Bytes that a deflated data set may have when inflated: it is the one case that is held in memory whole."""
 
@@ -142,6 +145,15 @@ class ParsedFile:
     def value(self, element: Element) -> bytes:
         """The element's value, a copy."""
         return bytes(self.data[element.start : element.stop])
+
+
+def let_go(data: object) -> None:
+    """Take a mapped file's pages out of this process's memory; they are read again when they are needed.
+
+    The kernel would do so when memory is short; until then they count as this process's.
+    """
+    if isinstance(data, mmap.mmap):
+        data.madvise(mmap.MADV_DONTNEED)
 
 
 class UnreadableError(Exception):
@@ -393,8 +405,11 @@ def fragments(data: Source, start: int, end: int, encoding: Encoding) -> Iterato
         Quarantine: ``pixel-data-truncated``: the last one is not whole or the delimiter is missing;
             ``dicom-unreadable``: something else is where a fragment should be.
     """
-    position = start
+    position = kept = start
     while position + 8 <= end:
+        if position - kept > _LET_GO:
+            let_go(data)
+            kept = position
         group, number = _TAG[encoding.big_endian].unpack_from(data, position)
         tag, length = (
             int(group) << 16 | int(number),

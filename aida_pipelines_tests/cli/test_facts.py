@@ -178,6 +178,9 @@ def test_done_with_something_held_is_3(aida, tmp_path):
     held.save_as(source / "b.dcm")
     again = aida(*call[:2], "again", *call[3:], expect=3).json
     assert again["reasons"] == {"burned-in-text": 1}
+    said = aida(*call[:2], "third", *call[3:-1], "--report", "report", expect=3).err
+    assert "1 × burned-in-text: The header says" in said
+    assert "Report: report." in said
 
 
 def test_a_folder_for_a_collection_and_a_site_gets_the_stage_s_bytes_and_without_them_nothing_of_them(

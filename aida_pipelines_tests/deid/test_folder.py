@@ -2,6 +2,7 @@
 
 import csv
 import filecmp
+import hashlib
 import json
 import stat
 from collections import Counter
@@ -18,6 +19,10 @@ from aida_pipelines.dicom.parse import parse_file
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine, UsageError
 from aida_pipelines.reasons import REASONS
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +101,34 @@ def test_mappings_lead_back_and_are_their_owners_alone(deidentified, name):
     assert set(olds.values()) == {1}
     expected = {"uid_mapping.csv": "1.2.752.1.1.3", "patid_mapping.csv": "19121212-1212"}[name]
     assert expected in olds
+
+
+def test_the_hashes_of_what_came_and_what_was_made_are_its_owners_alone(deidentified, src):
+    summary, out, report = deidentified
+    path = report / "instances.parquet"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert summary.instances_sha256 == sha256(path)
+    rows = pl.read_parquet(path).rows(named=True)
+    came = {sha256(file) for file in src.rglob("*") if file.is_file() and not file.is_symlink()}
+    assert {row["source_sha256"] for row in rows} == came
+    assert Counter(row["outcome"] for row in rows) == {"refined": 3, "quarantined": 2}
+    made = {file.stem: file for file in out.rglob("*.dcm")}
+    for row in rows:
+        if row["outcome"] == "refined":
+            file = made.pop(row["sop_instance_uid"])
+            assert (row["sha256"], row["bytes"]) == (sha256(file), file.stat().st_size)
+        else:
+            assert row["reason"] in summary.reasons
+            assert row["sop_instance_uid"] is row["sha256"] is None
+    assert not made
+
+
+def test_without_a_report_nothing_is_left_but_the_results(src, tmp_path, research, contracts, key_file):
+    out = tmp_path / "out"
+    summary = deidentify_folder(src, out, profile=research, contracts=contracts, key_file=key_file)
+    assert summary.instances_sha256 == ""
+    assert all(path.suffix == ".dcm" or path.is_dir() for path in out.rglob("*"))
+    assert all(path.name.startswith("sub-") for path in out.iterdir())
 
 
 def test_the_same_again_is_the_same_and_another_process_count_too(
