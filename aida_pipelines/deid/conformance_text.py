@@ -129,7 +129,7 @@ def _attributes_in_general(statement: Statement) -> tuple[Block, ...]:
     )
     return (
         "The rules hold at every level of nesting, in items of sequences that the table does not list as well, and in "
-        "private sequences that stay. The table below counts the rows of table E.1-1; the last section has all of them.",
+        "private sequences that stay. Counted are the rows of table E.1-1; the last section has all of them.",
         Grid(("what is done", "action code", "rows"), counts),
         Bullets(
             (
@@ -157,7 +157,7 @@ def _unlisted(statement: Statement) -> tuple[Block, ...]:
         for one in statement.unlisted
     )
     return (
-        "By their VR. Counted are the attributes of the DICOM dictionary that neither the table nor this profile names.",
+        "By their VR. Counted are the dictionary's attributes that neither the table nor this profile names.",
         Grid(("VR", "attributes, and what is done"), rows),
     )
 
@@ -285,8 +285,8 @@ def _pixels(policy: PixelText) -> tuple[Block, ...]:
         Bullets(
             (
                 "An instance that says itself that text is burned in is held.",
-                f"Held as likely to have text are the kinds of objects marked below, {_listing(policy.risk_modalities)} "
-                f"as modality and {_listing(policy.risk_image_types)} as image type. {believed}",
+                "Held as likely to have text are the kinds of objects marked below; modalities: "
+                f"{_listing(policy.risk_modalities)}; image types: {_listing(policy.risk_image_types)}. {believed}",
                 "Labels and overviews of slides are held.",
                 "A steward who has looked at an image may release it. The pixels are then passed on as they are.",
                 "Overlay planes and curves are removed.",

@@ -248,7 +248,7 @@ def test_what_the_page_does_not_know_of_a_profile_is_shown(research):
 class Balanced(HTMLParser):
     """Fails on a tag that is closed out of order or not at all; notes what a browser would fetch."""
 
-    VOID = {"meta", "link", "br", "img", "hr"}
+    VOID = frozenset({"meta", "link", "br", "img", "hr"})
 
     def __init__(self):
         super().__init__()
