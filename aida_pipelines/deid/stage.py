@@ -14,9 +14,11 @@ from typing import Any
 
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.contracts.table import TableContract
+from aida_pipelines.deid.actions import ActionSets
 from aida_pipelines.deid.clinical import ClinicalTable
 from aida_pipelines.deid.decisions import Decision, decisions_fingerprint, decisions_of, quarantine_id
-from aida_pipelines.deid.instance import Done, Processor, Recipe, RowMaker, action_row, done
+from aida_pipelines.deid.evidence import evidence, reported, write_report
+from aida_pipelines.deid.instance import Done, Processor, Recipe, RowMaker, done
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.errors import InstanceOutcome, NotFoundError
 from aida_pipelines.ingest.stage import ACCEPTED
@@ -57,6 +59,7 @@ def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: P
     return {
         "raw_ingest": ingested.fingerprint,
         "site": contracts.site(ingested.site).fingerprint,
+        "collection": reported(collection),
         "profile": contracts.profile(collection.deid_profile).fingerprint,
         "descriptor_tokens": contracts.vocabulary("descriptor_tokens").fingerprint,
         **{f"table {name}": contracts.table(name).fingerprint for name in tables},
@@ -191,19 +194,19 @@ class _Run:
         self.decisions = decisions_of(raw, delivery)
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        self.actions: Counter[Done] = Counter()
         self.bytes = 0
 
     def receipt(self, wanted: dict[str, str]) -> Receipt:
         with scratch(self.work_dir) as folder:
             # Rows of one table come out while another is written; they wait in a file, for there may be many.
             spool = folder / "rejections.jsonl"
+            self.actions = ActionSets(folder / "actions.jsonl")
             with spool.open("w", encoding="utf-8") as self.rejected:
                 tables = [self._write("instances", self._instances()), *self._clinical()]
                 self._not_accepted()
             with spool.open(encoding="utf-8") as lines:
                 tables.append(self._write("rejections", map(json.loads, lines)))
-        tables.append(self._write("deid_actions", self._action_rows()))
+            tables.append(self._write("deid_actions", self.actions.rows()))
         receipt = Receipt(
             stage=Stage.DEIDENTIFICATION,
             delivery=self.delivery,
@@ -220,8 +223,16 @@ class _Run:
             figures={"bytes": float(self.bytes)},
             tables=tuple(tables),
         )
+        receipt = receipt.model_copy(update={"documents": self._report(receipt)})
         write_receipt(self.refined, receipt)
         return receipt
+
+    def _report(self, receipt: Receipt) -> dict[str, str]:
+        rejections, actions = (
+            iter_rows(self.refined, receipt.table(table).key) for table in ("rejections", "deid_actions")
+        )
+        made = evidence(receipt, rejections=rejections, actions=actions, contracts=self.contracts)
+        return write_report(self.refined, made)
 
     def _write(self, table: str, rows: Iterable[dict[str, Any]]) -> TableFile:
         contract = self.contracts.table(table)
@@ -276,7 +287,6 @@ class _Run:
                 self._reject(item.ordinal, item.source_sha256, "rejected-by-steward")
             else:
                 self.counts["refined"] += 1
-                self.actions.update(result.done)
                 self.bytes += result.row["object_bytes"]
                 yield {
                     **result.row,
@@ -284,6 +294,7 @@ class _Run:
                     "collection": self.ingested.collection,
                     "source_sha256": item.source_sha256,
                     "profile": f"{self.profile.name} {self.profile.version}",
+                    "action_set": self.actions.add(result.done),
                 }
 
     # --- clinical tables ----------------------------------------------------------------------------------
@@ -345,7 +356,3 @@ class _Run:
             "decision": decision,
         }
         self.rejected.write(json.dumps(row) + "\n")
-
-    def _action_rows(self) -> Iterator[dict[str, Any]]:
-        for entry, instances in sorted(self.actions.items()):
-            yield {**action_row(entry), "instances": instances}
