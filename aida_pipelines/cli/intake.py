@@ -70,7 +70,10 @@ def deidentify(
         Path | None, typer.Option(help="The pseudonym key; default AIDA_PSEUDONYM_KEY_FILE.")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Folder for report.json, actions.parquet and the restricted mappings.")
+        Path | None,
+        typer.Option(
+            help="Folder for report.html, report.json, actions.parquet and the restricted mappings."
+        ),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:

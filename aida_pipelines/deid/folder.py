@@ -1,8 +1,8 @@
 """A folder de-identified on its own, without zones: what `aida deidentify` does.
 
-Written are ``DST/SUBJECT/STUDYUID/SERIESUID/SOPUID.dcm`` and, in the report folder, ``report.json`` and
-``actions.parquet`` without identifiers and, readable by their owner only, ``uid_mapping.csv`` and
-``patid_mapping.csv``, which lead back to the originals.
+Written are ``DST/SUBJECT/STUDYUID/SERIESUID/SOPUID.dcm`` and, in the report folder, ``report.json``, ``report.html``,
+``conformance.json`` and ``actions.parquet`` without identifiers and, readable by their owner only,
+``uid_mapping.csv`` and ``patid_mapping.csv``, which lead back to the originals.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.contracts.profile import DeidProfile
+from aida_pipelines.deid.evidence import write_folder_report
 from aida_pipelines.deid.instance import Done, Processor, Recipe, action_row, chunks, done
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.dicom.attributes import Attributes
@@ -204,7 +205,7 @@ def deidentify_folder(
                 reasons=dict(sorted(reasons.items())),
                 actions=dict(sorted(actions.items())),
             )
-            report.finish(summary)
+            report.finish(summary, profile)
     except OSError as error:
         raise StorageError(
             f"The work stopped: {os.strerror(error.errno or 0)}.",
@@ -289,7 +290,7 @@ class _Report:
         self._actions.write_table(pa.Table.from_pylist(self._rows, schema=_ACTION_SCHEMA))
         self._rows.clear()
 
-    def finish(self, summary: FolderSummary) -> None:
+    def finish(self, summary: FolderSummary, profile: DeidProfile) -> None:
         """Put the files in place; what is still buffered follows when they are closed."""
         if self._folder is None:
             return
@@ -297,6 +298,7 @@ class _Report:
         (self._work / "report.json").write_text(
             json.dumps(summary.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8"
         )
+        write_folder_report(self._work, summary, profile)
         self._actions.close()
         for path in sorted(self._work.iterdir()):
             path.replace(self._folder / path.name)

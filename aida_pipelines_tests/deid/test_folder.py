@@ -75,6 +75,20 @@ def test_every_file_is_counted(deidentified):
     assert json.loads((report / "report.json").read_text()) == summary.model_dump(mode="json")
 
 
+def test_the_report_can_be_read_and_has_the_conformance_statement(deidentified, research):
+    _, _, report = deidentified
+    page, statement = (
+        (report / "report.html").read_text(),
+        json.loads((report / "conformance.json").read_text()),
+    )
+    for words in ("De-identification of a folder", REASONS["not-dicom"].says, "DICOM conformance statement"):
+        assert words in page
+    assert statement["profile"]["version"] == research.version
+    for name in ("report.html", "report.json", "conformance.json"):
+        text = (report / name).read_text()
+        assert not [one for one in ("Svensson", "19121212", "1.2.752.1.1", "Åsa", "notes.txt") if one in text]
+
+
 def test_the_report_names_nobody(deidentified):
     _, out, report = deidentified
     actions = pl.read_parquet(report / "actions.parquet")
