@@ -11,19 +11,26 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from aida_pipelines.contracts.collection import Collection
 from aida_pipelines.contracts.models import Contracts
+from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.deid.actions import by_attribute
 from aida_pipelines.deid.conformance import Statement, canonical_json, statement
 from aida_pipelines.deid.conformance_text import looked_for
+from aida_pipelines.errors import IntegrityError, NotFoundError
 from aida_pipelines.reasons import REASONS, Outcome
-from aida_pipelines.storage.receipts import Receipt, fingerprint_of
+from aida_pipelines.stages import Stage
+from aida_pipelines.storage.receipts import Receipt, fingerprint_of, read_receipt
 from aida_pipelines.storage.store import ObjectStore
 from aida_pipelines.storage.tables import TableFile
+
+if TYPE_CHECKING:
+    from aida_pipelines.deid.folder import FolderSummary
 
 FORMATS = ("html", "json")
 
@@ -235,6 +242,46 @@ def write_report(store: ObjectStore, made: Evidence) -> dict[str, str]:
         store.put(key, data)
         written[key] = hashlib.sha256(data).hexdigest()
     return written
+
+
+def write_folder_report(folder: Path, summary: FolderSummary, profile: DeidProfile) -> None:
+    """Write ``report.html``, and the profile's conformance statement as ``conformance.json``.
+
+    Args:
+        folder: Where.
+        summary: What became of the files.
+        profile: How they were de-identified.
+    """
+    from aida_pipelines.deid.document import as_html
+    from aida_pipelines.deid.evidence_text import folder_document
+    from aida_pipelines.deid.stage import VERSION
+
+    made = statement(profile, code_version=VERSION)
+    (folder / "report.html").write_text(as_html(folder_document(summary, made)), encoding="utf-8")
+    (folder / "conformance.json").write_text(made.as_json(), encoding="utf-8")
+
+
+def read_report(store: ObjectStore, delivery: str, file_format: str) -> str:
+    """A delivery's report as it was written.
+
+    Raises:
+        NotFoundError: There is none.
+        IntegrityError: It is not the one that the receipt names.
+    """
+    receipt = read_receipt(store, Stage.DEIDENTIFICATION, delivery)
+    key = report_key(delivery, file_format)
+    if receipt is None or key not in receipt.documents:
+        raise NotFoundError(
+            f"There is no report on {delivery}.",
+            way_out=f"`aida status` lists the deliveries; `aida run --delivery {delivery}` writes the report.",
+        )
+    data = store.get(key)
+    if hashlib.sha256(data).hexdigest() != receipt.documents[key]:
+        raise IntegrityError(
+            f"The report on {delivery} is not the one that was written.",
+            way_out="Someone has changed it in the refined zone, or a run is under way: wait, or run it again.",
+        )
+    return data.decode("utf-8")
 
 
 def _noting(rows: Iterable[Mapping[str, Any]], sets: set[str]) -> Iterable[Mapping[str, Any]]:
