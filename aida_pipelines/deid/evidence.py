@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from aida_pipelines.contracts.collection import Collection
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.deid.actions import by_attribute
@@ -25,7 +24,7 @@ from aida_pipelines.deid.conformance_text import looked_for
 from aida_pipelines.errors import IntegrityError, NotFoundError
 from aida_pipelines.reasons import REASONS, Outcome
 from aida_pipelines.stages import Stage
-from aida_pipelines.storage.receipts import Receipt, fingerprint_of, read_receipt
+from aida_pipelines.storage.receipts import Receipt, read_receipt
 from aida_pipelines.storage.store import ObjectStore
 from aida_pipelines.storage.tables import TableFile
 
@@ -212,12 +211,6 @@ def evidence(
         tables=receipt.tables,
         statement=statement(profile, code_version=receipt.code_version),
     )
-
-
-def reported(collection: Collection) -> str:
-    """Fingerprint of what a report says of a collection: an input of the stage, which writes the report."""
-    approvals = [approval.model_dump(mode="json") for approval in collection.approvals]
-    return fingerprint_of({"title": collection.title, "approvals": approvals})
 
 
 def report_key(delivery: str, file_format: str) -> str:

@@ -112,8 +112,8 @@ def _figures(made: Evidence) -> tuple[Block, ...]:
     tables = made.counts.get("refined", 0) - made.instances
     return (
         _outcomes(made.counts),
-        f"Received is the sum of the others. Of what was passed on {made.instances:,} are DICOM instances "
-        f"({made.bytes:,} bytes) and {tables:,} are clinical tables.",
+        f"Received is the sum of the others. Passed on were {made.instances:,} DICOM instances ({made.bytes:,} bytes) "
+        f"and {tables:,} clinical tables.",
     )
 
 
@@ -154,7 +154,9 @@ def _actions(made: Evidence) -> tuple[Block, ...]:
         for one in made.actions
     )
     return (
-        "At the top level and at any depth. What stayed as it was is not listed, and no value is.",
+        "At the top level and at any depth. What stayed as it was is not listed, and no value is. After this the "
+        "attributes were written that the conformance statement lists as inserted: Patient's Name and Patient ID, "
+        "whatever was done to them, are the subject's pseudonym.",
         Grid(("what was done", "attributes", "attributes × instances"), totals),
         "What was done to one instance: its row in the table instances names an action set; the table deid_actions "
         f"lists the set. This delivery has {made.action_sets:,} sets.",

@@ -24,7 +24,6 @@ from pydantic import BaseModel
 
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.contracts.profile import DeidProfile
-from aida_pipelines.deid.evidence import write_folder_report
 from aida_pipelines.deid.instance import Done, Processor, Recipe, action_row, chunks, done
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.dicom.attributes import Attributes
@@ -298,6 +297,8 @@ class _Report:
         (self._work / "report.json").write_text(
             json.dumps(summary.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8"
         )
+        from aida_pipelines.deid.evidence import write_folder_report  # heavy, and only needed with a report
+
         write_folder_report(self._work, summary, profile)
         self._actions.close()
         for path in sorted(self._work.iterdir()):

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aida_pipelines.contracts.collection import Collection
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.deid.actions import ActionSets
 from aida_pipelines.deid.clinical import ClinicalTable
 from aida_pipelines.deid.decisions import Decision, decisions_fingerprint, decisions_of, quarantine_id
-from aida_pipelines.deid.evidence import evidence, reported, write_report
 from aida_pipelines.deid.instance import Done, Processor, Recipe, RowMaker, done
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
 from aida_pipelines.errors import InstanceOutcome, NotFoundError
@@ -27,7 +27,7 @@ from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS, Outcome
 from aida_pipelines.stages import Stage
 from aida_pipelines.storage.objects import mapped, object_key, put_object
-from aida_pipelines.storage.receipts import Receipt, read_receipt, write_receipt
+from aida_pipelines.storage.receipts import Receipt, fingerprint_of, read_receipt, write_receipt
 from aida_pipelines.storage.scratch import scratch
 from aida_pipelines.storage.store import ObjectStore, open_store
 from aida_pipelines.storage.tables import TableFile, iter_rows, table_key, write_table
@@ -66,6 +66,12 @@ def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: P
         "key": Pseudonyms(load_key(key_file)).key_id,
         "decisions": decisions_fingerprint(decisions_of(raw, delivery)),
     }
+
+
+def reported(collection: Collection) -> str:
+    """Fingerprint of what the delivery's report says of its collection."""
+    approvals = [approval.model_dump(mode="json") for approval in collection.approvals]
+    return fingerprint_of({"title": collection.title, "approvals": approvals})
 
 
 def run(
@@ -231,6 +237,8 @@ class _Run:
         rejections, actions = (
             iter_rows(self.refined, receipt.table(table).key) for table in ("rejections", "deid_actions")
         )
+        from aida_pipelines.deid.evidence import evidence, write_report
+
         made = evidence(receipt, rejections=rejections, actions=actions, contracts=self.contracts)
         return write_report(self.refined, made)
 

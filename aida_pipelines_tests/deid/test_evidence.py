@@ -9,7 +9,7 @@ import pytest
 from aida_pipelines.contracts.load import load_contracts
 from aida_pipelines.deid import stage
 from aida_pipelines.deid.actions import ActionSets, action_set, by_attribute
-from aida_pipelines.deid.evidence import evidence, report_key, reported
+from aida_pipelines.deid.evidence import evidence, report_key
 from aida_pipelines.deid.evidence_text import evidence_document
 from aida_pipelines.deid.pseudonym import KEY_BYTES
 from aida_pipelines.ingest import stage as ingest
@@ -190,12 +190,12 @@ def test_run_again_on_the_same_input_the_report_has_the_same_bytes(delivered):
 
 def test_what_the_report_says_of_a_collection_is_an_input(delivered, contracts):
     collection = contracts.collection("reference-images")
-    assert delivered.receipt.inputs["collection"] == reported(collection)
+    assert delivered.receipt.inputs["collection"] == stage.reported(collection)
     renewed = collection.model_copy(
         update={"approvals": (collection.approvals[0].model_copy(update={"id": "EXAMPLE 2"}),)}
     )
-    assert reported(renewed) != reported(collection)
-    assert reported(collection.model_copy(update={"gates": ()})) == reported(collection)
+    assert stage.reported(renewed) != stage.reported(collection)
+    assert stage.reported(collection.model_copy(update={"gates": ()})) == stage.reported(collection)
 
 
 def test_a_stewards_decision_is_told(tmp_path, contracts, bundled):
