@@ -18,9 +18,7 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, Field
 from pydicom import dcmread
-from pydicom._dicom_dict import DicomDictionary
-from pydicom._uid_dict import UID_dictionary
-from pydicom.datadict import dictionary_description, dictionary_keyword
+from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
 
 from aida_pipelines.contracts.profile import Action, AttributeRule, DeidProfile, Option
@@ -34,6 +32,7 @@ from aida_pipelines.deid.engine import METHOD_CODES, Deidentifier, dummy_value
 from aida_pipelines.deid.private import PrivateRules
 from aida_pipelines.deid.pseudonym import KEY_BYTES, Pseudonyms
 from aida_pipelines.deid.rules import Rules, rule_tags
+from aida_pipelines.dicom.dictionary import DicomDictionary, UID_dictionary
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta
 from aida_pipelines.dicom.parse import EXPLICIT, EXPLICIT_LITTLE, YOUNGER_SYNTAXES, vr_of
 
@@ -413,7 +412,7 @@ def _profile_rules(profile: DeidProfile) -> Iterator[ProfileRule]:
 
 def _rule(rule: AttributeRule, scope: str) -> ProfileRule:
     names = tuple(
-        dictionary_keyword(tag) if tag in DicomDictionary else _named(tag) for tag in rule_tags(rule)
+        DicomDictionary[tag][4] if tag in DicomDictionary else _named(tag) for tag in rule_tags(rule)
     )
     return ProfileRule(scope=scope, attributes=names, effect=str(rule.action), reason=rule.reason)
 

@@ -142,6 +142,8 @@ def _attributes_in_general(statement: Statement) -> tuple[Block, ...]:
                 "What is kept is kept as what its VR says: a number that holds letters, an age that is no age, a text "
                 "that calls itself a sequence go. So do personal numbers and, in eight digits, dates in decimal and "
                 "integer strings.",
+                "Of a code (CS) stays what is a term of the standard or a number of up to four digits, and of others "
+                "the words that are on the allow-list.",
                 "Ages over 89 years become 90 years.",
                 "No profile can keep groups 0000, 0002 and 0004, group lengths, curves, overlay planes, nested pixel "
                 "data, digital signatures and padding, or what is neither in the DICOM dictionary nor in the table.",
