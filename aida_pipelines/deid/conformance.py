@@ -26,10 +26,8 @@ from aida_pipelines.deid._ps3_3_types import TYPES
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION, ROWS, Row
 from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS
 from aida_pipelines.deid._ps3_15_e3_10_1 import SAFE
-from aida_pipelines.deid.content import ContentRules
 from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.engine import METHOD_CODES, Deidentifier, dummy_value
-from aida_pipelines.deid.private import PrivateRules
 from aida_pipelines.deid.pseudonym import KEY_BYTES, Pseudonyms
 from aida_pipelines.deid.rules import Rules, rule_tags
 from aida_pipelines.dicom.dictionary import DicomDictionary, UID_dictionary
@@ -418,7 +416,7 @@ def _rule(rule: AttributeRule, scope: str) -> ProfileRule:
 
 
 def _private(profile: DeidProfile) -> Iterator[PrivateAction]:
-    rules = PrivateRules(profile)
+    rules = Rules(profile).private
     own = {
         (rule.creator, int(name[1:5] + "00" + name[8:10], 16)): rule
         for rule in profile.private
@@ -444,7 +442,7 @@ def _private(profile: DeidProfile) -> Iterator[PrivateAction]:
 
 
 def _content_items(profile: DeidProfile) -> Iterator[ContentAction]:
-    rules = ContentRules(profile.options)
+    rules = Rules(profile).content
     for item in ITEMS:
         action = rules.action(item.scheme, item.code, item.value_type)
         assert action is not None
