@@ -27,7 +27,7 @@ from aida_pipelines.deid._ps3_15_e1_1 import EDITION, ROWS, Row
 from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS
 from aida_pipelines.deid._ps3_15_e3_10_1 import SAFE
 from aida_pipelines.deid.descriptors import DescriptorCleaner
-from aida_pipelines.deid.engine import METHOD_CODES, Deidentifier, dummy_value
+from aida_pipelines.deid.engine import METHOD_CODES, Deidentifier, _dummy
 from aida_pipelines.deid.pseudonym import KEY_BYTES, Pseudonyms
 from aida_pipelines.deid.rules import Rules, rule_tags
 from aida_pipelines.dicom.dictionary import DicomDictionary, UID_dictionary
@@ -252,7 +252,7 @@ def statement(profile: DeidProfile, *, code_version: str) -> Statement:
         private=tuple(_private(profile)),
         content_items=tuple(_content_items(profile)),
         dummies={
-            vr: _shown(dummy_value(vr))
+            vr: _shown(_dummy(vr))
             for vr in sorted({row.vr for row in attributes if str(Action.DUMMY) in _all_effects(row)})
         },
         inserted=inserted,

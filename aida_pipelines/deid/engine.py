@@ -587,8 +587,8 @@ class _Rewriter:
         if action is Action.CLEAN_TEXT:
             cleaned = self._coded(value, charset) if vr == "CS" else self._cleaned(value, vr, charset)
             # A code without a meaning is invalid everywhere (PS3.3 table 8.8-1, type 1).
-            return cleaned or (dummy_value(vr) if element.tag == _CODE_MEANING else b"")
-        return dummy_value(vr)
+            return cleaned or (_dummy(vr) if element.tag == _CODE_MEANING else b"")
+        return _dummy(vr)
 
     def _kept(self, value: bytes, vr: str, tag: int, charset: Sequence[str]) -> bytes | None:
         """A value that stays, if it is what its VR says."""
@@ -652,8 +652,7 @@ def _known_charsets(value: bytes) -> bytes:
     return "\\".join(term for term in terms if term and is_charset(term)).encode("ascii")
 
 
-def dummy_value(vr: str) -> bytes:
-    """What stands for a value that must be there: fixed, and the same for every instance."""
+def _dummy(vr: str) -> bytes:
     if vr in _DUMMIES:
         return _DUMMIES[vr].encode("ascii")
     return b"\0" * _DUMMY_BYTES.get(vr, 8)

@@ -22,7 +22,7 @@ from aida_pipelines.deid._ps3_15_e3_10_1 import SAFE
 from aida_pipelines.deid.conformance import GONE_THROUGH, NEVER_KEPT, TABLE, effect_of, statement, tag_of
 from aida_pipelines.deid.conformance_text import CODES, WORDS, statement_document
 from aida_pipelines.deid.document import Document, Grid, Section, as_html, as_markdown
-from aida_pipelines.deid.engine import dummy_value
+from aida_pipelines.deid.engine import _dummy
 from aida_pipelines.deid.honest import BINARY_VRS, BULK_VRS
 from aida_pipelines.deid.rules import Rules
 from aida_pipelines.dicom.encode import encode_element, encode_item
@@ -93,7 +93,7 @@ def became(data_set, tag, vr):
         return str(Action.KEEP)
     if vr == "UI":
         return str(Action.REMAP_UID) if value.startswith(b"2.25.") else "?"
-    if value == dummy_value(vr):
+    if value == _dummy(vr):
         return str(Action.DUMMY)
     if vr in ("DA", "DT"):
         return str(Action.SHIFT_DATE) if value[8:] == before[8:] else "?"
