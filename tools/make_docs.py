@@ -1,4 +1,4 @@
-"""Make the pages of docs/ that are generated: reason codes from the code, tables from their contracts.
+"""Make the pages of docs/ that are generated: reason codes from the code, tables and conformance from contracts.
 
 Run by ``make docs``; a test fails when a page is not what this would write.
 """
@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aida_pipelines.contracts.load import load_contracts
+from aida_pipelines.deid.conformance import statement
+from aida_pipelines.deid.conformance_text import statement_document
+from aida_pipelines.deid.document import as_markdown
+from aida_pipelines.deid.stage import VERSION
 from aida_pipelines.reasons import REASONS
 from aida_pipelines.settings import CHECKOUT
 
@@ -56,12 +60,22 @@ def tables_page() -> str:
     return "\n".join(lines)
 
 
+def conformance_pages() -> Iterator[tuple[str, str]]:
+    """Name of each de-identification profile, and its DICOM conformance statement."""
+    for name, profile in sorted(load_contracts(CHECKOUT / "data_contracts").profiles.items()):
+        made = statement(profile, code_version=VERSION)
+        yield name, f"{NOTE}\n{as_markdown(statement_document(made))}"
+
+
 def pages() -> Iterator[tuple[Path, str]]:
     """Path and text of every generated page."""
     yield CHECKOUT / "docs" / "reasons.md", reasons_page()
     yield CHECKOUT / "docs" / "tables.md", tables_page()
+    for name, page in conformance_pages():
+        yield CHECKOUT / "docs" / "conformance" / f"{name}.md", page
 
 
 if __name__ == "__main__":
     for path, text in pages():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)

@@ -83,8 +83,8 @@ def deidentify(
     report: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for report.json and actions.parquet, which name nobody, and for instances.parquet and the "
-            "mappings, which lead back to the patients and which only you can read."
+            help="Folder for report.html, report.json and actions.parquet, which name nobody, and for "
+            "instances.parquet and the mappings, which lead back to the patients and which only you can read."
         ),
     ] = None,
     as_json: JsonFlag = False,

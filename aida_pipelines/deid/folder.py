@@ -1,8 +1,9 @@
 """A folder de-identified on its own, without zones: what `aida deidentify` does.
 
-Written are ``DST/SUBJECT/STUDYUID/SERIESUID/SOPUID.dcm`` and, in the report folder, ``report.json`` and
-``actions.parquet`` without identifiers and, readable by their owner only, what leads back to the originals:
-``instances.parquet`` (hashes of what came and of what was made of it), ``uid_mapping.csv`` and ``patid_mapping.csv``.
+Written are ``DST/SUBJECT/STUDYUID/SERIESUID/SOPUID.dcm`` and, in the report folder, ``report.html``, ``report.json``,
+``conformance.json`` and ``actions.parquet`` without identifiers and, readable by their owner only, what leads back to
+the originals: ``instances.parquet`` (hashes of what came and of what was made of it), ``uid_mapping.csv`` and
+``patid_mapping.csv``.
 
 In a folder the files of a study may lie anywhere. So all results wait in scratch within DST, and get their names
 when the last file has been worked on: no finding of the verification can come after an instance of its study.
@@ -249,7 +250,7 @@ def deidentify_folder(
                 actions=dict(sorted(actions.items())),
                 instances_sha256=report.closed(),
             )
-            report.finish(summary)
+            report.finish(summary, profile)
     except OSError as error:
         raise StorageError(
             f"The work stopped: {os.strerror(error.errno or 0)}.",

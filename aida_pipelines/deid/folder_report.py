@@ -1,6 +1,6 @@
 """What `aida deidentify` reports of a folder.
 
-``report.json`` and ``actions.parquet`` name nobody. What leads back to the originals is readable by its owner only:
+``report.json``, ``report.html``, ``conformance.json`` and ``actions.parquet`` name nobody. What leads back to the originals is readable by its owner only:
 ``instances.parquet`` with the hashes of what came and of what was made of it, ``uid_mapping.csv``,
 ``patid_mapping.csv``.
 """
@@ -19,6 +19,7 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.deid.folder import FileResult, FolderSummary
 from aida_pipelines.deid.instance import Done, action_row
 from aida_pipelines.reasons import REASONS
@@ -117,13 +118,16 @@ class Report:
         self._instances.close()
         return sha256_of_file(self._work / "instances.parquet")
 
-    def finish(self, summary: FolderSummary) -> None:
+    def finish(self, summary: FolderSummary, profile: DeidProfile) -> None:
         """Put the files in place; what is still buffered of the mappings follows when they are closed."""
         if self._folder is None:
             return
         (self._work / "report.json").write_text(
             json.dumps(summary.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8"
         )
+        from aida_pipelines.deid.evidence import write_folder_report  # heavy, and only needed with a report
+
+        write_folder_report(self._work, summary, profile)
         for path in sorted(self._work.iterdir()):
             path.replace(self._folder / path.name)
 

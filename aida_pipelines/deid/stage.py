@@ -17,10 +17,12 @@ from typing import Any
 
 import duckdb
 
+from aida_pipelines.contracts.collection import Collection
 from aida_pipelines.contracts.models import Contracts
+from aida_pipelines.deid.actions import ActionSets
 from aida_pipelines.deid.clinical import ClinicalTable
 from aida_pipelines.deid.decisions import Decision, decisions_fingerprint, decisions_of, quarantine_id
-from aida_pipelines.deid.instance import PRELOAD, Done, Recipe, action_row
+from aida_pipelines.deid.instance import PRELOAD, Recipe
 from aida_pipelines.deid.keys import DomainKey
 from aida_pipelines.deid.study import whole_studies
 from aida_pipelines.deid.timeline import timeline
@@ -32,7 +34,7 @@ from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS, Outcome
 from aida_pipelines.stages import Stage
 from aida_pipelines.storage.objects import object_key
-from aida_pipelines.storage.receipts import Receipt, read_receipt, write_receipt
+from aida_pipelines.storage.receipts import Receipt, fingerprint_of, read_receipt, write_receipt
 from aida_pipelines.storage.scratch import scratch, sweep_scratch
 from aida_pipelines.storage.store import ObjectStore
 from aida_pipelines.storage.tables import TableFile, iter_rows, table_key, write_table
@@ -75,6 +77,7 @@ def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: P
     return {
         "raw_ingest": ingested.fingerprint,
         "site": contracts.site(ingested.site).fingerprint,
+        "collection": reported(collection),
         "profile": contracts.profile(collection.deid_profile).fingerprint,
         "descriptor_tokens": contracts.vocabulary("descriptor_tokens").fingerprint,
         **{f"table {name}": contracts.table(name).fingerprint for name in tables},
@@ -82,6 +85,12 @@ def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: P
         "pseudonym_domain": key.domain,
         "decisions": decisions_fingerprint(decisions_of(raw, delivery)),
     }
+
+
+def reported(collection: Collection) -> str:
+    """Fingerprint of what the delivery's report says of its collection."""
+    approvals = [approval.model_dump(mode="json") for approval in collection.approvals]
+    return fingerprint_of({"title": collection.title, "approvals": approvals})
 
 
 def run(
@@ -156,7 +165,6 @@ class _Run:
         self.decisions = decisions_of(raw, delivery)
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        self.actions: Counter[Done] = Counter()
         self.bytes = 0
 
     def receipt(self, wanted: dict[str, str]) -> Receipt:
@@ -164,12 +172,13 @@ class _Run:
         with scratch(self.work_dir) as folder:
             # Rows of one table come out while another is written; they wait in a file, for there may be many.
             spool = folder / "rejections.jsonl"
+            self.actions = ActionSets(folder / "actions.jsonl")
             with spool.open("w", encoding="utf-8") as self.rejected:
                 tables = [self._write("instances", self._instances(folder)), *self._clinical()]
                 self._not_accepted()
             with spool.open(encoding="utf-8") as lines:
                 tables.append(self._write("rejections", map(json.loads, lines)))
-        tables.append(self._write("deid_actions", self._action_rows()))
+            tables.append(self._write("deid_actions", self.actions.rows()))
         receipt = Receipt(
             stage=Stage.DEIDENTIFICATION,
             delivery=self.delivery,
@@ -186,8 +195,18 @@ class _Run:
             figures={"bytes": float(self.bytes)},
             tables=tuple(tables),
         )
+        receipt = receipt.model_copy(update={"documents": self._report(receipt)})
         write_receipt(self.refined, receipt)
         return receipt
+
+    def _report(self, receipt: Receipt) -> dict[str, str]:
+        rejections, actions = (
+            iter_rows(self.refined, receipt.table(table).key) for table in ("rejections", "deid_actions")
+        )
+        from aida_pipelines.deid.evidence import evidence, write_report
+
+        made = evidence(receipt, rejections=rejections, actions=actions, contracts=self.contracts)
+        return write_report(self.refined, made)
 
     def _write(self, table: str, rows: Iterable[dict[str, Any]]) -> TableFile:
         contract = self.contracts.table(table)
@@ -273,7 +292,6 @@ class _Run:
                 self._reject(item.ordinal, item.source_sha256, "study-held")
             else:
                 self.counts["refined"] += 1
-                self.actions.update(result.done)
                 self.bytes += result.row["object_bytes"]
                 yield (
                     item.ordinal,
@@ -283,6 +301,7 @@ class _Run:
                         "collection": self.ingested.collection,
                         "source_sha256": item.source_sha256,
                         "profile": f"{self.profile.name} {self.profile.version}",
+                        "action_set": self.actions.add(result.done),
                     },
                 )
 
@@ -346,7 +365,3 @@ class _Run:
             "decision": decision,
         }
         self.rejected.write(json.dumps(row) + "\n")
-
-    def _action_rows(self) -> Iterator[dict[str, Any]]:
-        for entry, instances in sorted(self.actions.items()):
-            yield {**action_row(entry), "instances": instances}

@@ -193,7 +193,9 @@ class Verifier:
                 yield from (Finding("uid", place) for place in sorted(places) or [traces.where])
         before: dict[str, list[At]] = {}
         for one in given:
-            if one.tag >> 16 == 0x0002:  # may name another instance than the data set, and is not what is remapped
+            if (
+                one.tag >> 16 == 0x0002
+            ):  # may name another instance than the data set, and is not what is remapped
                 continue
             for at in one.uids:
                 before.setdefault(at[0][:8], []).append(at)

@@ -38,14 +38,12 @@ SHORT_VRS = frozenset(
 )
 _VRS = {vr.encode(): vr for vr in LONG_VRS | SHORT_VRS}
 
-_YOUNGER_SYNTAXES = frozenset(
-    {
-        "1.2.840.10008.1.2.4.110",  # JPEG XL lossless
-        "1.2.840.10008.1.2.4.111",  # JPEG XL JPEG recompression
-        "1.2.840.10008.1.2.4.112",  # JPEG XL
-        "1.2.840.10008.1.2.8.1",  # Deflated image frame compression
-    }
-)
+YOUNGER_SYNTAXES = {
+    "1.2.840.10008.1.2.4.110": "JPEG XL Lossless",
+    "1.2.840.10008.1.2.4.111": "JPEG XL JPEG Recompression",
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+    "1.2.840.10008.1.2.8.1": "Deflated Image Frame Compression",
+}
 """Transfer syntaxes of the standard that pydicom 3.0's dictionary doesn't have yet."""
 
 MAX_DEPTH = 32
@@ -206,7 +204,7 @@ def check_syntax(syntax: str) -> None:
         Quarantine: ``transfer-syntax-unknown``.
     """
     entry = UID_dictionary.get(syntax)
-    if (entry is None or entry[1] != "Transfer Syntax") and syntax not in _YOUNGER_SYNTAXES:
+    if (entry is None or entry[1] != "Transfer Syntax") and syntax not in YOUNGER_SYNTAXES:
         raise Quarantine("transfer-syntax-unknown")
 
 

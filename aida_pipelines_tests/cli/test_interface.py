@@ -31,6 +31,9 @@ COMMANDS = {
     "query": ["--zone", "curated|refined", "--json"],
     "explain": ["--json"],
     "demo": [],
+    "report": ["--delivery", "html|json", "--output"],
+    "profile list": ["--json"],
+    "profile show": ["html|md|json", "--output"],
 }
 
 NOT_BUILT = [

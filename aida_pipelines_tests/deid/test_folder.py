@@ -6,6 +6,7 @@ import hashlib
 import json
 import stat
 from collections import Counter
+from html import unescape
 from types import SimpleNamespace
 
 import polars as pl
@@ -78,6 +79,18 @@ def test_every_file_is_counted(deidentified):
     assert summary.counts == {"received": 5, "refined": 3, "quarantined": 2, "rejected": 0}
     assert summary.reasons == {"burned-in-text": 1, "not-dicom": 1}
     assert json.loads((report / "report.json").read_text()) == summary.model_dump(mode="json")
+
+
+def test_the_report_can_be_read_and_has_the_conformance_statement(deidentified, research):
+    _, _, report = deidentified
+    page = unescape((report / "report.html").read_text())
+    statement = json.loads((report / "conformance.json").read_text())
+    for words in ("De-identification of a folder", REASONS["not-dicom"].says, "DICOM conformance statement"):
+        assert words in page
+    assert statement["profile"]["version"] == research.version
+    for name in ("report.html", "report.json", "conformance.json"):
+        text = (report / name).read_text()
+        assert not [one for one in ("Svensson", "19121212", "1.2.752.1.1", "Åsa", "notes.txt") if one in text]
 
 
 def test_the_report_names_nobody(deidentified):
