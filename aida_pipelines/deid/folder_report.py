@@ -1,8 +1,8 @@
 """What `aida deidentify` reports of a folder.
 
-``report.json``, ``report.html``, ``conformance.json`` and ``actions.parquet`` name nobody. What leads back to the originals is readable by its owner only:
-``instances.parquet`` with the hashes of what came and of what was made of it, ``uid_mapping.csv``,
-``patid_mapping.csv``.
+``report.json``, ``report.html``, ``conformance.json`` and ``actions.parquet`` name nobody. What leads back to the
+originals is readable by its owner only: ``instances.parquet`` with the hashes of what came and of what was made of it,
+``uid_mapping.csv``, ``patid_mapping.csv``.
 """
 
 from __future__ import annotations
