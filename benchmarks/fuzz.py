@@ -53,7 +53,7 @@ class Case:
 
     def __init__(self, name: str = "research-longitudinal") -> None:
         profile, tokens = profile_and_tokens(name)
-        made = (profile, Pseudonyms(bytes(range(32))), DescriptorCleaner(tokens))
+        made = (profile, Pseudonyms(bytes(range(32)), "fuzz"), DescriptorCleaner(tokens))
         self._fast = FastDeidentifier(*made, issuer="fuzz")
         self._plain = Deidentifier(*made, issuer="fuzz")
         self._verifier = Verifier(profile, tokens)

@@ -32,7 +32,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from aida_pipelines.contracts.profile import Action, DeidProfile, Option
+from aida_pipelines.contracts.profile import Action, DateMode, DeidProfile, Option
 from aida_pipelines.deid.engine import Deidentified
 from aida_pipelines.deid.verification import consistency
 from aida_pipelines.deid.verification.identifiers import Sight
@@ -93,7 +93,8 @@ class Verifier:
         if Option.RETAIN_LONGITUDINAL_FULL_DATES in options:
             self._dates = "kept"
         elif Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in options:
-            self._dates = "moved"
+            # Where intervals don't stay there is no one number of days: then only no date may stay where it was.
+            self._dates = "moved" if profile.dates is DateMode.SHIFT else "gone"
         devices_kept = Option.RETAIN_DEVICE_IDENTITY in options
         cleaned = {
             name for rule in profile.rules if rule.action is not Action.KEEP for name in rule.attributes

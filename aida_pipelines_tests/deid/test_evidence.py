@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
@@ -74,10 +75,14 @@ def sown(tmp_path_factory, bundled):
     (folder / "again.dcm").write_bytes((bundled / "CT_small.dcm").read_bytes())
     (folder / "Björklundh 19121212-1212.txt").write_text("Annbritt")
     (folder / "diagnoses.csv").write_text("patient_id;icd10;diagnosis_date\n19121212-1212;C34.1;2024-01-10\n")
-    for number, spelling in enumerate(sorted(sowing.SPELLINGS)):
+    spellings, studies = sorted(sowing.SPELLINGS), count()
+    for number, spelling in enumerate(spellings):
         seed = sowing.SPELLINGS[spelling][0].encode("latin-1")
-        for place in sowing.PLACES[number :: len(sowing.SPELLINGS)][:6]:
-            data = place.sow(seed).replace(b"1.2.752.4711.3", f"1.2.752.4{number:03}.3".encode())
+        for place in sowing.PLACES[number :: len(spellings)][:6]:
+            data, study = place.sow(seed), next(studies)
+            # A finding holds a whole study: each gets one of its own.
+            for last in (b"1", b"3"):
+                data = data.replace(b"1.2.752.4711." + last, b"1.2.752.4%03d." % study + last)
             (folder / f"{number} {place.name.replace('/', ' ')}.dcm").write_bytes(data)
     return folder
 

@@ -58,7 +58,7 @@ def written(result):
 
 def one_delivery(profile, tokens, source, kind=Deidentifier):
     """De-identified as if nothing had come before it."""
-    alone = kind(profile, Pseudonyms(KEY), DescriptorCleaner(tokens), issuer="site")
+    alone = kind(profile, Pseudonyms(KEY, "tests"), DescriptorCleaner(tokens), issuer="site")
     return written(alone.deidentify(source))
 
 
@@ -84,7 +84,7 @@ def uids(data_set, above=()):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_uid_is_its_pseudonym_in_its_place(outcome, name):
-    pseudonyms = Pseudonyms(KEY)
+    pseudonyms = Pseudonyms(KEY, "tests")
 
     def expected(uid):
         return (
@@ -161,7 +161,7 @@ def test_nobody_is_named_and_the_verifier_agrees(name, research, tokens, deident
 @pytest.mark.parametrize("name", NAMES)
 def test_both_paths_give_the_same_bytes(name, research, tokens):
     source = sources()[name]
-    fast = FastDeidentifier(research, Pseudonyms(KEY), DescriptorCleaner(tokens), issuer="site")
+    fast = FastDeidentifier(research, Pseudonyms(KEY, "tests"), DescriptorCleaner(tokens), issuer="site")
     assert (
         written(fast.deidentify(source))
         == written(fast.deidentify(source))
