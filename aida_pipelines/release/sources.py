@@ -69,17 +69,13 @@ def sources(refined: ObjectStore, collection: str) -> tuple[list[Source], list[L
 
 def _of_one_key(usable: list[Source], left_out: list[LeftOut]) -> list[Source]:
     """Those with the last one's pseudonyms; the others are added to ``left_out``."""
-    alike = [source for source in usable if _pseudonyms(source) == _pseudonyms(usable[-1])]
-    left_out += [
-        _left_out(
-            source.receipts[0],
-            CHAIN[0],
-            f"Its pseudonyms are of another key or domain than those of {usable[-1].delivery}; one of them has to "
-            "be de-identified again.",
-        )
-        for source in usable
-        if source not in alike
-    ]
+    alike = []
+    for source in usable:
+        if _pseudonyms(source) == _pseudonyms(usable[-1]):
+            alike.append(source)
+            continue
+        why = f"Its pseudonyms are of another key or domain than those of {usable[-1].delivery}."
+        left_out.append(_left_out(source.receipts[0], CHAIN[0], f"{why} One of them has to run again."))
     return alike
 
 

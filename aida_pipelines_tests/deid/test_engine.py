@@ -340,6 +340,21 @@ def test_without_an_issuer_its_universal_id_counts(deidentifier, research, insta
         assert bare.PatientID == pseudonyms.subject("site", "47-11")
 
 
+def test_a_birth_date_goes_in_whatever_calendar_and_the_age_is_aggregated(
+    deidentifier, any_profile, instance, read
+):
+    born = {
+        0x00100030: ("DA", b"19120101"),
+        0x00100032: ("TM", b"1015"),
+        0x00100033: ("LO", b"1330-10-11"),
+        0x00101010: ("AS", b"112Y"),
+    }
+    after = read(deidentifier(any_profile).deidentify(instance(born)))
+    assert not any(after.get(name) for name in ("PatientBirthDate", "PatientBirthTime"))
+    assert not after.get("PatientBirthDateInAlternativeCalendar")
+    assert after.get("PatientAge") in (None, "090Y")
+
+
 @pytest.mark.parametrize("other", [b"19121212-1212", b"4712\\4713"])
 def test_other_patient_ids_make_nobody_someone_else(
     deidentifier, research, instance, read, pseudonyms, other
