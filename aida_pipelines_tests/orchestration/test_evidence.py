@@ -2,7 +2,7 @@
 
 from aida_pipelines.deid.evidence import Evidence, read_report, report_key
 from aida_pipelines.demo.deliveries import demo_identifiers
-from aida_pipelines.orchestration.metadata import of_evidence
+from aida_pipelines.orchestration.evidence import of_evidence
 from aida_pipelines_tests.zones import FIRST
 
 
