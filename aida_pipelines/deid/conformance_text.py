@@ -1,7 +1,7 @@
 """A conformance statement in sentences and tables, in the order in which PS3.15 E.1.3 and PS3.2 N.11.2.6 ask.
 
-What a sentence says of this profile comes from the statement; what it says of every profile is the code's way of
-working, and a test stands behind it (``test_conformance.py`` names which).
+What a sentence says of this profile comes from the statement; what it says of every profile is how the code works,
+and changes with it.
 """
 
 from __future__ import annotations

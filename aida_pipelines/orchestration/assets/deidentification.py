@@ -11,8 +11,9 @@ import dagster as dg
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.deid import stage
 from aida_pipelines.deid.evidence import Evidence, read_report, report_key
+from aida_pipelines.orchestration.evidence import of_evidence
 from aida_pipelines.orchestration.failures import explained
-from aida_pipelines.orchestration.metadata import of_evidence, results
+from aida_pipelines.orchestration.metadata import results
 from aida_pipelines.orchestration.resources import IntakeZones
 from aida_pipelines.orchestration.specs import clinical_tables, table_key, table_spec
 from aida_pipelines.stages import Stage
