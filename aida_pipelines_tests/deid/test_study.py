@@ -22,7 +22,7 @@ from aida_pipelines.contracts.profile import Action, AttributeRule
 from aida_pipelines.deid.decisions import quarantine_id
 from aida_pipelines.deid.folder import deidentify_folder
 from aida_pipelines.deid.study import whole_studies
-from aida_pipelines.errors import UsageError
+from aida_pipelines.errors import NotFoundError, UsageError
 from aida_pipelines.ingest.decisions import decide
 from aida_pipelines.storage.tables import iter_rows
 from aida_pipelines_tests.deid.test_stage import ID, NOW, Hub
@@ -180,8 +180,23 @@ def test_a_study_that_passed_before_and_is_held_now_is_pointed_at_no_more(hub, c
     assert len({row["study_instance_uid"] for row in hub.rows("instances")}) == 1
 
 
+def test_a_run_that_fails_in_the_middle_of_a_study_leaves_nothing_of_it(tmp_path, contracts, write):
+    write(tmp_path / "in", FIRST, 5)
+    hub = Hub(tmp_path / "hub", contracts)
+    hub.deliver(tmp_path / "in")
+    lost = list(hub.raw.list("objects/"))[3].key
+    data = hub.raw.get(lost)
+    hub.raw.delete(lost)
+    with pytest.raises(NotFoundError):
+        hub.run()
+    assert not list(hub.refined.list())
+    assert not list(hub.work.glob("*"))
+    hub.raw.put(lost, data)
+    assert hub.run().counts["refined"] == 5
+
+
 RUN = """
-import json, sys
+import sys
 from pathlib import Path
 from aida_pipelines_tests.deid.test_stage import Hub
 from aida_pipelines.contracts.load import load_contracts
