@@ -39,6 +39,7 @@ LIMIT = 5.0
 """Seconds a case may take."""
 
 OUT, FINDING = "comes out", "held: the verifier found an identifier"
+UNREAD = "held: pydicom, and with it the verifier, can't read the source"
 UNREADABLE_ALL = "comes out; pydicom can't read all of it, nor of the source"
 _WORKS = frozenset({"incomplete", "file-meta"})
 """Findings that don't say that an identifier is left, but that the new header is not as it must be."""
@@ -71,7 +72,7 @@ class Case:
                 for one in self._verifier.findings(fast.header, self._verifier.identifiers(fast.source))
             }
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
-            return f"VERIFIER: {type(error).__name__}"
+            return UNREAD if _fails_alike(data, error) else f"VERIFIER: {type(error).__name__}"
         if found & _WORKS:
             return "VERIFIER: " + ", ".join(sorted(found & _WORKS))
         try:

@@ -22,7 +22,7 @@ from aida_pipelines.deid._ps3_15_e1_1 import EDITION
 from aida_pipelines.deid.content import VALUES
 from aida_pipelines.deid.dates import shift_value
 from aida_pipelines.deid.descriptors import DescriptorCleaner
-from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest
+from aida_pipelines.deid.honest import TEMPORAL_VRS, is_honest
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
 from aida_pipelines.dicom.dictionary import UID_dictionary
@@ -369,7 +369,8 @@ class Top:
         charset = self._elements.get(_CHARSET)
         self.charset = charset_of(parsed.value(charset)) if charset else DEFAULT_CHARSET
         self.read: set[int] = set()
-        self.instance = self.text(_SOP_INSTANCE)
+        instances = self.texts(_SOP_INSTANCE)
+        self.instance = instances[0] if len(instances) == 1 else ""  # two are none
         self.read = {_CHARSET}
 
     def texts(self, tag: int) -> list[str]:
@@ -533,11 +534,12 @@ class _Rewriter:
         new = self._value(element, vr, action, charset)
         if new is None:
             return None
-        if new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 "):
+        # A UID that calls itself something else is written as what it is: its pseudonym would be no date and no number.
+        written_as = "UI" if action is Action.REMAP_UID and vr_of(element.tag) == "UI" else element.vr
+        same = new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 ")
+        if same and written_as == element.vr:
             return self._copy(element, encoding)
         self.changes.append(Change(element.tag, element.vr, action))
-        # A UID that calls itself a number is written as what it is: its pseudonym would be no number.
-        written_as = "UI" if action is Action.REMAP_UID and element.vr in BINARY_VRS else element.vr
         return encode_element(element.tag, written_as, new, encoding)
 
     def _sequence(
