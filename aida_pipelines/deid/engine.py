@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isfinite
 from types import MappingProxyType
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
@@ -22,13 +22,22 @@ from aida_pipelines.deid._ps3_15_e1_1 import EDITION
 from aida_pipelines.deid.content import VALUES
 from aida_pipelines.deid.dates import shift_value
 from aida_pipelines.deid.descriptors import DescriptorCleaner
-from aida_pipelines.deid.honest import TEMPORAL_VRS, is_honest
+from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
 from aida_pipelines.dicom.dictionary import UID_dictionary
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
 from aida_pipelines.dicom.frames import Blank, foreign_bytes
-from aida_pipelines.dicom.parse import EXPLICIT, Element, Encoding, ParsedFile, Source, parse_file, vr_of
+from aida_pipelines.dicom.parse import (
+    EXPLICIT,
+    LONG_VRS,
+    Element,
+    Encoding,
+    ParsedFile,
+    Source,
+    parse_file,
+    vr_of,
+)
 from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, is_charset, numbers, strings
 from aida_pipelines.errors import InstanceOutcome, Quarantine
 
@@ -74,6 +83,9 @@ _DUMMIES = {
     **dict.fromkeys(("LO", "SH", "PN", "LT", "ST", "UT", "UC"), "REMOVED"),
 }  # fmt: skip
 _DUMMY_BYTES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
+
+_MAX_SHORT = 0xFFFE
+"""Bytes that a value with a length of 16 bits may have."""
 
 _MAX_AGE_YEARS = 89
 """Older ones are few enough to be found by their age: they all become 90 (HIPAA 164.514(b)(2)(i)(C))."""
@@ -394,7 +406,7 @@ class Top:
             return default
         vr = vr_of(tag) if element.vr == "UN" else element.vr
         found = numbers(self._parsed.value(element), vr, self._parsed.encoding)
-        return int(found[0]) if found else default
+        return int(found[0]) if found and isfinite(found[0]) else default
 
 
 def _declared_pixels(top: Top) -> DeclaredPixels:
@@ -534,8 +546,14 @@ class _Rewriter:
         new = self._value(element, vr, action, charset)
         if new is None:
             return None
-        # A UID that calls itself something else is written as what it is: its pseudonym would be no date and no number.
-        written_as = "UI" if action is Action.REMAP_UID and vr_of(element.tag) == "UI" else element.vr
+        written_as, known = element.vr, vr_of(element.tag)
+        if (action is Action.REMAP_UID and known == "UI") or (
+            action is Action.CLEAN_TEXT and element.vr in BINARY_VRS
+        ):
+            # A UID or text that calls itself something else: what it becomes would be no date and no number.
+            written_as = known
+            if written_as not in LONG_VRS and len(new) > _MAX_SHORT:
+                return None
         same = new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 ")
         if same and written_as == element.vr:
             return self._copy(element, encoding)

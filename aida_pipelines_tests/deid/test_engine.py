@@ -344,3 +344,17 @@ def test_a_uid_that_calls_itself_something_else_comes_out_as_a_uid(
 def test_an_instance_with_two_uids_is_none(deidentifier, any_profile, instance):
     with pytest.raises(Quarantine, match="no-sop-class"):
         deidentifier(any_profile).deidentify(instance({0x00080018: ("UI", b"1.2.752.1.1.3\\1.2.752.1.1.4")}))
+
+
+@pytest.mark.parametrize("value", [b"nan ", b"inf ", b"1e999 "])
+def test_rows_that_are_no_number_are_no_rows(deidentifier, any_profile, instance, value):
+    deidentifier(any_profile).deidentify(instance({0x00280010: ("DS", value)}))
+
+
+@pytest.mark.parametrize("vr", ["UV", "FD", "US"])
+def test_a_text_that_calls_itself_a_number_comes_out_as_a_text_that_can_be_read(
+    deidentifier, any_profile, instance, read, vr
+):
+    description = {0x00081030: (vr, b"CT Thorax Anna")}
+    result = read(deidentifier(any_profile).deidentify(instance(description)))
+    assert "Anna" not in str(result.get("StudyDescription", ""))
