@@ -544,16 +544,9 @@ class _Rewriter:
         if is_sequence:
             return self._sequence(element, action, encoding, charset)
         new = self._value(element, vr, action, charset)
-        if new is None:
+        written_as = _written_as(element, action)
+        if new is None or (written_as != element.vr and len(new) > _MAX_SHORT):
             return None
-        written_as, known = element.vr, vr_of(element.tag)
-        if (action is Action.REMAP_UID and known == "UI") or (
-            action is Action.CLEAN_TEXT and element.vr in BINARY_VRS
-        ):
-            # A UID or text that calls itself something else: what it becomes would be no date and no number.
-            written_as = known
-            if written_as not in LONG_VRS and len(new) > _MAX_SHORT:
-                return None
         same = new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 ")
         if same and written_as == element.vr:
             return self._copy(element, encoding)
@@ -645,6 +638,14 @@ class _Rewriter:
             return text.encode(charset[0])
         except (UnicodeError, LookupError):
             return text.encode("ascii", "replace")
+
+
+def _written_as(element: Element, action: Action) -> str:
+    """The VR of the new element: the written one, except where what it becomes would be no date and no number."""
+    known = vr_of(element.tag)
+    if action is Action.REMAP_UID and known == "UI":
+        return known
+    return known if action is Action.CLEAN_TEXT and element.vr in BINARY_VRS else element.vr
 
 
 def _uid_of(original: str, pseudonyms: Pseudonyms) -> str:
