@@ -30,7 +30,6 @@ from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode
 from aida_pipelines.dicom.frames import Blank, foreign_bytes
 from aida_pipelines.dicom.parse import (
     EXPLICIT,
-    LONG_VRS,
     Element,
     Encoding,
     ParsedFile,
