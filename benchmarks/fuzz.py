@@ -39,6 +39,7 @@ LIMIT = 5.0
 """Seconds a case may take."""
 
 OUT, FINDING = "comes out", "held: the verifier found an identifier"
+UNREAD = "held: pydicom, and with it the verifier, can't read the source"
 UNREADABLE_ALL = "comes out; pydicom can't read all of it, nor of the source"
 _WORKS = frozenset({"incomplete", "file-meta"})
 """Findings that don't say that an identifier is left, but that the new header is not as it must be."""
@@ -71,13 +72,13 @@ class Case:
                 for one in self._verifier.findings(fast.header, self._verifier.identifiers(fast.source))
             }
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
-            return f"VERIFIER: {type(error).__name__}"
+            return UNREAD if _is_unreadable(data) else f"VERIFIER: {type(error).__name__}"
         if found & _WORKS:
             return "VERIFIER: " + ", ".join(sorted(found & _WORKS))
         try:
             _read_to_the_end(b"".join(fast.parts))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
-            return UNREADABLE_ALL if _fails_alike(data, error) else f"UNREADABLE: {type(error).__name__}"
+            return UNREADABLE_ALL if _is_unreadable(data) else f"UNREADABLE: {type(error).__name__}"
         return FINDING if found else OUT
 
 
@@ -95,12 +96,12 @@ def _read_to_the_end(data: bytes) -> None:
         repr(element.value) if element.VR != "SQ" else len(element.value)
 
 
-def _fails_alike(data: bytes, error: Exception) -> bool:
-    """Whether pydicom fails on the source as well, and in the same way: what is left of a fault is no fault of ours."""
+def _is_unreadable(data: bytes) -> bool:
+    """Whether pydicom can't read the source either: what is left of a fault is no fault of ours."""
     try:
         _read_to_the_end(data)
-    except Exception as other:  # noqa: BLE001 - compared
-        return type(other) is type(error)
+    except Exception:  # noqa: BLE001 - pydicom raises what it meets
+        return True
     return False
 
 

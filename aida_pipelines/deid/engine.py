@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, isfinite
 from struct import error as struct_error
 from struct import pack
 from types import MappingProxyType
@@ -99,6 +99,9 @@ _DUMMIES = {
     **dict.fromkeys(("LO", "SH", "PN", "LT", "ST", "UT", "UC"), "REMOVED"),
 }  # fmt: skip
 _DUMMY_BYTES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
+
+_MAX_SHORT = 0xFFFE
+"""Bytes that a value with a length of 16 bits may have."""
 
 MAX_AGE_YEARS = 89
 """Older ones are few enough to be found by their age: they all become 90 (HIPAA 164.514(b)(2)(i)(C))."""
@@ -378,7 +381,8 @@ class Top:
         charset = self._elements.get(_CHARSET)
         self.charset = charset_of(parsed.value(charset)) if charset else DEFAULT_CHARSET
         self.read: set[int] = set()
-        self.instance = self.text(_SOP_INSTANCE)
+        instances = self.texts(_SOP_INSTANCE)
+        self.instance = instances[0] if len(instances) == 1 else ""  # two are none
         self.read = {_CHARSET}
 
     def texts(self, tag: int) -> list[str]:
@@ -411,7 +415,7 @@ class Top:
             return default
         vr = vr_of(tag) if element.vr == "UN" else element.vr
         found = numbers(self._parsed.value(element), vr, self._parsed.encoding)
-        return int(found[0]) if found else default
+        return int(found[0]) if found and isfinite(found[0]) else default
 
 
 def _declared_pixels(top: Top) -> DeclaredPixels:
@@ -582,13 +586,13 @@ class _Rewriter:
             new = self._moved(element)
         else:
             new = self._value(element, vr, action, charset)
-        if new is None:
+        written_as = _written_as(element, action)
+        if new is None or (written_as != element.vr and len(new) > _MAX_SHORT):
             return None
-        if new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 "):
+        same = new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 ")
+        if same and written_as == element.vr:
             return self._copy(element, encoding)
         self.changes.append(Change(element.tag, element.vr, action))
-        # A UID that calls itself a number is written as what it is: its pseudonym would be no number.
-        written_as = "UI" if action is Action.REMAP_UID and element.vr in BINARY_VRS else element.vr
         return encode_element(element.tag, written_as, new, encoding)
 
     def _sequence(
@@ -686,6 +690,14 @@ class _Rewriter:
             return text.encode(charset[0])
         except (UnicodeError, LookupError):
             return text.encode("ascii", "replace")
+
+
+def _written_as(element: Element, action: Action) -> str:
+    """The VR of the new element: the written one, except where what it becomes would be no date and no number."""
+    known = vr_of(element.tag)
+    if action is Action.REMAP_UID and known == "UI":
+        return known
+    return known if action is Action.CLEAN_TEXT and element.vr in BINARY_VRS else element.vr
 
 
 def _uid_of(original: str, pseudonyms: Pseudonyms) -> str:

@@ -413,8 +413,30 @@ def test_changes_name_attributes_and_never_values(deidentifier, research, instan
     assert 0x00104000 in {change.tag for change in result.changes}
 
 
-def test_a_uid_that_calls_itself_a_number_comes_out_as_a_uid(deidentifier, any_profile, instance, read):
-    source = instance({0x0020000E: ("FD", b"1.2.752.1.1.2345")})
+@pytest.mark.parametrize("vr", ["FD", "DA", "LO", "UN"])
+def test_a_uid_that_calls_itself_something_else_comes_out_as_a_uid(
+    deidentifier, any_profile, instance, read, vr
+):
+    source = instance({0x0020000E: (vr, b"1.2.752.1.1.2345")})
     result = read(deidentifier(any_profile).deidentify(source))
     assert result["SeriesInstanceUID"].VR == "UI"
     assert result.SeriesInstanceUID.startswith("2.25.")
+
+
+def test_an_instance_with_two_uids_is_none(deidentifier, any_profile, instance):
+    with pytest.raises(Quarantine, match="no-sop-class"):
+        deidentifier(any_profile).deidentify(instance({0x00080018: ("UI", b"1.2.752.1.1.3\\1.2.752.1.1.4")}))
+
+
+@pytest.mark.parametrize("value", [b"nan ", b"inf ", b"1e999 "])
+def test_rows_that_are_no_number_are_no_rows(deidentifier, any_profile, instance, value):
+    deidentifier(any_profile).deidentify(instance({0x00280010: ("DS", value)}))
+
+
+@pytest.mark.parametrize("vr", ["UV", "FD", "US"])
+def test_a_text_that_calls_itself_a_number_comes_out_as_a_text_that_can_be_read(
+    deidentifier, any_profile, instance, read, vr
+):
+    description = {0x00081030: (vr, b"CT Thorax Anna")}
+    result = read(deidentifier(any_profile).deidentify(instance(description)))
+    assert "Anna" not in str(result.get("StudyDescription", ""))
