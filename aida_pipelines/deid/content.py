@@ -18,6 +18,7 @@ from struct import pack
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS, Item
+from aida_pipelines.deid.honest import BULK_VRS, TEXT_VRS
 from aida_pipelines.dicom.dictionary import concept_meanings
 from aida_pipelines.dicom.parse import Element, Encoding
 from aida_pipelines.dicom.values import numbers
@@ -31,6 +32,13 @@ VALUES: dict[str, int] = {
     "UIDREF": 0x0040A124,
 }
 """The attribute that holds the value, by value type; of all others the value is in a sequence."""
+
+STRUCTURED = frozenset({0x00400440, 0x00400555, 0x00400610, 0x00400612, 0x00400620, 0x0040A730})
+"""Sequences of content items: protocol and acquisition context, preparation and localisation of specimens, content."""
+
+_CODE_TEXTS = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080104, 0x00080119, 0x00080120})
+_IMAGE_PIXEL = 0x0028
+_IN_PLACE_ONLY = TEXT_VRS | BULK_VRS | {"UN"}
 
 MAYBE_PROSE = frozenset({VALUES["TEXT"], 0x00700006})
 """Text Value and Unformatted Text Value: a word or two, or a page."""
@@ -231,6 +239,15 @@ def is_prose(text: bytes, cleaned: bytes) -> bool:
     The allow-list isn't made for those, and what it leaves of them ("he in the") says nothing.
     """
     return len(text) > MAX_DESCRIPTION or 2 * len(cleaned.split()) < len(text.split())
+
+
+def is_out_of_place(tag: int, vr: str) -> bool:
+    """Whether an attribute has no place in a content item, though profiles keep it where it has one.
+
+    A kernel's or a model's name says something of a device in an image's header, a palette of its pixels. In a content
+    item they are no attributes of the standard's macros (PS3.3 tables 8.8-1, 10-2 and C.17.3-1).
+    """
+    return (vr in _IN_PLACE_ONLY and tag not in _CODE_TEXTS) or tag >> 16 == _IMAGE_PIXEL
 
 
 def refers_by_position(tree: bytes, encoding: Encoding) -> bool:

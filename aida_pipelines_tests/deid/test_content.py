@@ -230,6 +230,20 @@ def test_an_item_can_not_hold_another_value_than_it_says(cleaned):
     assert "DateTime" not in after
 
 
+def test_what_profiles_keep_in_a_header_has_no_place_in_an_item(deidentifier, research):
+    item = content_item(
+        PLAIN, "TEXT", TextValue="Liver", Manufacturer="Svensson", ConvolutionKernel="Svensson"
+    )
+    item.BluePaletteColorLookupTableData = b"Svensson"
+    for keyword in ("ContentSequence", "AcquisitionContextSequence"):
+        source = report([])
+        setattr(source, keyword, Sequence([item]))
+        (after,) = pydicom.dcmread(BytesIO(deidentifier(research).deidentify(as_bytes(source)).header))[
+            keyword
+        ].value
+        assert sorted(one.keyword for one in after) == ["ConceptNameCodeSequence", "TextValue", "ValueType"]
+
+
 def test_what_the_table_does_not_list_goes_by_its_value(cleaned):
     items = [
         content_item(PLAIN, value_type, **value(value_type))
