@@ -602,7 +602,7 @@ class _Rewriter:
         if not value:
             return value
         if vr == "CS":
-            return self._coded(value, charset)
+            return self._coded(value, charset) or (_dummy(vr) if tag in NEVER_EMPTY else b"")
         if is_honest(value, vr, tag):
             return value
         return b"" if vr in TEMPORAL_VRS else None
