@@ -237,6 +237,39 @@ def test_what_is_drawn_on_an_image_stays_and_what_is_written_is_cleaned(outcome)
     assert annotation.GraphicLayer == outcome["presentation state"].GraphicLayerSequence[0].GraphicLayer
 
 
+def test_what_a_presentation_state_writes_and_overlays_goes_at_any_place(research, tokens):
+    state = pydicom.dcmread(BytesIO(sources()["presentation state"]))
+    compound, text, axis = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+    axis.TickPosition, axis.TickLabel = 0.5, "Svensson"
+    compound.CompoundGraphicInstanceID, compound.CompoundGraphicUnits = 1, "PIXEL"
+    compound.GraphicDimensions, compound.NumberOfGraphicPoints, compound.GraphicData = (
+        2,
+        2,
+        [1.0, 1.0, 9.0, 9.0],
+    )
+    compound.CompoundGraphicType, compound.MajorTicksSequence = "RULER", pydicom.Sequence([axis])
+    text.UnformattedTextValue = "seen by Anna Svensson, born 19121212, and found to be benign by dr Svensson"
+    text.AnchorPointAnnotationUnits, text.AnchorPoint, text.AnchorPointVisibility = "PIXEL", [1.0, 1.0], "N"
+    (annotation,) = state.GraphicAnnotationSequence
+    annotation.CompoundGraphicSequence = pydicom.Sequence([compound])
+    annotation.TextObjectSequence.append(text)
+    state.GraphicLayerSequence[0].GraphicLayer = annotation.GraphicLayer = "SVENSSON"
+    state.add_new(0x60000010, "US", 16)
+    state.add_new(0x60003000, "OW", b"Svensson" * 4)
+    state.add_new(0x60001500, "LO", "Svensson")
+    after = one_delivery(research, tokens, objects.as_bytes(state))
+    assert b"svensson" not in after.lower()
+    (written_on,) = pydicom.dcmread(BytesIO(after)).GraphicAnnotationSequence
+    assert list(written_on.CompoundGraphicSequence[0].GraphicData) == [1, 1, 9, 9]
+    assert [one.UnformattedTextValue for one in written_on.TextObjectSequence] == ["REMOVED", "REMOVED"]
+    assert (
+        written_on.GraphicLayer
+        == pydicom.dcmread(BytesIO(after)).GraphicLayerSequence[0].GraphicLayer
+        == "REMOVED"
+    )
+    assert not [element for element in pydicom.dcmread(BytesIO(after)) if element.tag.group == 0x6000]
+
+
 def test_annotations_keep_points_and_measurements(outcome):
     found = hd.ann.MicroscopyBulkSimpleAnnotations.from_dataset(outcome["annotations"])
     (group,) = found.get_annotation_groups()
