@@ -175,16 +175,15 @@ class ContentRules:
             item: Its elements.
             value: What gives an element's bytes.
         """
-        if _has_standard_meaning(item, value):
-            return None, {_MEANING: Action.KEEP}
+        overrides = {_MEANING: Action.KEEP} if _has_standard_meaning(item, value) else {}
         named = named_by(item, value)
         action = self.action(named.scheme, named.code, named.value_type) if named else None
         if named is None or action is None:
-            return None, {}
+            return None, overrides
         if action is Action.KEEP and named.value_type == "NUM" and self._is_of_a_few(named, item, value):
             return Action.REMOVE, {}
         # It may hold one value and say that it holds another.
-        overrides = dict.fromkeys(VALUES.values(), Action.REMOVE)
+        overrides.update(dict.fromkeys(VALUES.values(), Action.REMOVE))
         if (holds := VALUES.get(named.value_type)) is not None:
             overrides[holds] = action
         return action, overrides

@@ -15,7 +15,7 @@ from pydicom.sr.codedict import Code
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from aida_pipelines.contracts.profile import AttributeRule, DeidProfile, Option, PixelText
-from aida_pipelines.deid.content import ITEMS, SNOMED_RT
+from aida_pipelines.deid.content import ALSO, ITEMS, SNOMED_RT
 from aida_pipelines_tests.deid.objects import as_bytes, coded, content_item
 
 CSV = Path(__file__).parents[2] / "data_contracts" / "standards" / "ps3_15_e3_4_1.csv"
@@ -331,6 +331,26 @@ def test_who_observed_and_of_whom_is_not_told(cleaned, observer):
     row = next(row for row in TABLE if row["code"] == observer and row["scheme"] == "DCM")
     item = came_out(row, cleaned([item_of(row)], profile(CLEAN)))
     assert item is None or not identifies(item, row["value_type"])
+
+
+def test_no_profile_lets_a_text_through_as_it_was_typed(deidentifier, profiles):
+    """Whatever the options keep of devices and institutions: in a report they are texts that anyone may have typed."""
+    items = [item_of(row) for row in TABLE] + [
+        content_item(Code(item.code, item.scheme, item.meaning), item.value_type, **value(item.value_type))
+        for item in ALSO
+    ]
+    for profile in profiles.values():
+        if profile.sop_classes >= {COMPREHENSIVE_3D}:
+            header = deidentifier(profile).deidentify(as_bytes(report(items))).header
+            assert b"Svensson" not in header
+            assert b"20240229" not in header
+            assert b"1.2.752.4711" not in header
+
+
+def test_a_code_beside_a_content_item_does_not_save_it(cleaned):
+    item = content_item(Code("121022", "DCM", "Accession Number"), "TEXT", TextValue="Liver")
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "121071", "DCM", "Finding"
+    assert not cleaned([item], profile(CLEAN))
 
 
 # --- items that refer to others by their place -------------------------------------------------

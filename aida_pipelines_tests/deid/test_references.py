@@ -211,7 +211,11 @@ def test_a_measurement_report_still_measures(outcome):
     person, device = report.content.get_observer_contexts()
     assert person.observer_identifying_attributes.name == "REMOVED"
     assert person.observer_identifying_attributes.login_name is None
-    assert device.observer_identifying_attributes.manufacturer_name == "Acme"
+    assert device.observer_identifying_attributes.manufacturer_name == "REMOVED"
+    assert outcome["measurement report"].Manufacturer == "Acme"
+    assert device.observer_identifying_attributes.name == "PC"
+    assert device.observer_identifying_attributes.serial_number is None
+    assert device.observer_identifying_attributes.physical_location is None
 
 
 def test_a_verified_report_says_that_it_was_and_not_by_whom(outcome):
