@@ -82,19 +82,30 @@ def uids(data_set, above=()):
                 yield element.keyword, above[-1:], str(value)
 
 
+def expected(uid):
+    """What becomes of a UID: those of the standard stay."""
+    standard = uid in UID_dictionary or uid.startswith("1.2.840.10008.5.1.4.1.1.")
+    return uid if standard else Pseudonyms(KEY).uid(uid)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_uid_is_its_pseudonym_in_its_place(outcome, name):
-    pseudonyms = Pseudonyms(KEY)
-
-    def expected(uid):
-        return (
-            uid
-            if uid in UID_dictionary or uid.startswith("1.2.840.10008.5.1.4.1.1.")
-            else pseudonyms.uid(uid)
-        )
-
     before = pydicom.dcmread(BytesIO(sources()[name]))
     assert Counter(uids(outcome[name])) == Counter(
+        (keyword, above, expected(uid)) for keyword, above, uid in uids(before)
+    )
+
+
+@pytest.mark.parametrize(
+    "file", ["rtplan.dcm", "rtdose.dcm", "rtstruct.dcm", "test-SR.dcm", "liver_1frame.dcm"]
+)
+def test_so_it_is_in_objects_that_others_made(bundled, research, tokens, file):
+    source = (bundled / file).read_bytes()
+    before = pydicom.dcmread(BytesIO(source), force=True)
+    after = pydicom.dcmread(BytesIO(one_delivery(research, tokens, source)))
+    for verified in before.get("VerifyingObserverSequence", ()):
+        verified.VerifyingObserverIdentificationCodeSequence = None  # a person's code
+    assert Counter(uids(after)) == Counter(
         (keyword, above, expected(uid)) for keyword, above, uid in uids(before)
     )
 
@@ -298,3 +309,28 @@ def test_contours_lie_on_their_slices(outcome):
     assert plan.StructureSetROISequence[0].ReferencedFrameOfReferenceUID == first.FrameOfReferenceUID
     assert list(contour.ContourData) == [1, 1, 1, 5, 1, 1, 5, 5, 1]
     assert plan.StructureSetROISequence[0].ROIName == "GTV"
+
+
+@pytest.mark.shared
+def test_real_segmentations_reports_and_annotations_of_slides_refer_to_what_they_did(
+    dev_data, research, tokens
+):
+    files = sorted((dev_data / "highdicom").glob("*.dcm"))
+    before = [pydicom.dcmread(file) for file in files]
+    after = [pydicom.dcmread(BytesIO(one_delivery(research, tokens, file.read_bytes()))) for file in files]
+
+    def links(data_sets):
+        places = {one.SOPInstanceUID: place for place, one in enumerate(data_sets)}
+        return {
+            (place, places[uid])
+            for place, one in enumerate(data_sets)
+            for keyword, above, uid in uids(one)
+            if keyword == "ReferencedSOPInstanceUID" and above and uid in places
+        }
+
+    assert links(after) == links(before)
+    assert len(links(before)) > 5
+    for old, new in zip(before, after, strict=True):
+        if new.Modality == "SEG" and new.get("DimensionOrganizationType", "").startswith("TILED"):
+            drawn, was = hd.seg.Segmentation.from_dataset(new), hd.seg.Segmentation.from_dataset(old)
+            assert np.array_equal(drawn.get_total_pixel_matrix(), was.get_total_pixel_matrix())
