@@ -76,7 +76,7 @@ ALSO: tuple[Item, ...] = (
 
 _CONCEPT_NAME, _VALUE_TYPE, _CONTENT = 0x0040A043, 0x0040A040, 0x0040A730
 _SCHEME, _MEANING, _CODES = 0x00080102, 0x00080104, (0x00080100, 0x00080119, 0x00080120)
-_MEASURED, _NUMERIC, _UNITS = 0x0040A300, 0x0040A30A, 0x004008EA
+_MEASURED, _UNITS, _NUMBERS = 0x0040A300, 0x004008EA, {0x0040A30A: "DS", 0x0040A161: "FD"}
 POSITION = 0x0040DB73
 """Referenced Content Item Identifier: the place of another item in the tree."""
 
@@ -297,7 +297,7 @@ def named_by(item: ContentItem, value: Value) -> Named | None:
 
 def _has_standard_meaning(item: ContentItem, value: Value) -> bool:
     """Whether an item is a code and its Code Meaning the standard's for it."""
-    meaning = next((element for element in item if element.tag == _MEANING), None)
+    meaning = _last(item, _MEANING)
     if meaning is None:
         return False
     scheme, code = _code(item, value)
@@ -310,8 +310,9 @@ def _measured(item: ContentItem, value: Value) -> Iterator[tuple[float, str]]:
         found = {element.tag: element for element in measured}
         units = found.get(_UNITS)
         unit = _code(units.items[0], value)[1] if units and units.items else ""
-        if (number := found.get(_NUMERIC)) is not None:
-            yield from ((n, unit) for n in numbers(value(number), "DS", number.encoding))
+        for tag, vr in _NUMBERS.items():
+            if (number := found.get(tag)) is not None:
+                yield from ((n, unit) for n in numbers(value(number), vr, number.encoding))
 
 
 def _code(item: ContentItem, value: Value) -> tuple[str, str]:
@@ -357,7 +358,13 @@ def _renumbered(
 
 
 def _children(item: ContentItem) -> Sequence[ContentItem]:
-    return next((element.items or () for element in item if element.tag == _CONTENT), ())
+    content = _last(item, _CONTENT)
+    return content.items or () if content else ()
+
+
+def _last(item: ContentItem, tag: int) -> Element | None:
+    """An element of the item; of several with the tag the one that is written."""
+    return next((element for element in reversed(item) if element.tag == tag), None)
 
 
 _AGES = {

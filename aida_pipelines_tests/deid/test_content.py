@@ -16,6 +16,8 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from aida_pipelines.contracts.profile import AttributeRule, DeidProfile, Option, PixelText
 from aida_pipelines.deid.content import ALSO, ITEMS, SNOMED_RT
+from aida_pipelines.dicom.encode import encode_element, encode_item
+from aida_pipelines.dicom.parse import EXPLICIT
 from aida_pipelines_tests.deid.objects import as_bytes, coded, content_item
 
 CSV = Path(__file__).parents[2] / "data_contracts" / "standards" / "ps3_15_e3_4_1.csv"
@@ -309,6 +311,20 @@ def test_a_codes_meaning_stays_where_it_is_the_standards_and_only_there(cleaned)
         "REMOVED",
         "REMOVED",
     ]
+
+
+def test_of_two_meanings_the_one_that_is_written_counts(deidentifier, instance):
+    def code_item(*meanings):
+        elements = [
+            (0x00080100, "SH", b"121008"),
+            (0x00080102, "SH", b"DCM"),
+            *((0x00080104, "LO", text) for text in meanings),
+        ]
+        return encode_item(b"".join(encode_element(*element, EXPLICIT) for element in elements), EXPLICIT)
+
+    for meanings in [(b"Person Observer Name", b"Svensson"), (b"Svensson", b"Person Observer Name")]:
+        source = instance({0x0040A168: ("SQ", code_item(*meanings))}, sop_class=COMPREHENSIVE_3D)
+        assert b"Svensson" not in deidentifier(profile(CLEAN)).deidentify(source).header
 
 
 @pytest.mark.parametrize(
