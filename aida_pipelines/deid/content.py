@@ -18,6 +18,7 @@ from struct import pack
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS, Item
+from aida_pipelines.deid.honest import BULK_VRS, TEXT_VRS
 from aida_pipelines.dicom.dictionary import concept_meanings
 from aida_pipelines.dicom.parse import Element, Encoding
 from aida_pipelines.dicom.values import numbers
@@ -31,6 +32,13 @@ VALUES: dict[str, int] = {
     "UIDREF": 0x0040A124,
 }
 """The attribute that holds the value, by value type; of all others the value is in a sequence."""
+
+STRUCTURED = frozenset({0x00400440, 0x00400555, 0x00400610, 0x00400612, 0x00400620, 0x0040A730})
+"""Sequences of content items: protocol and acquisition context, preparation and localisation of specimens, content."""
+
+_CODE_TEXTS = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080104, 0x00080119, 0x00080120})
+_IMAGE_PIXEL = 0x0028
+_IN_PLACE_ONLY = TEXT_VRS | BULK_VRS | {"UN"}
 
 MAYBE_PROSE = frozenset({VALUES["TEXT"], 0x00700006})
 """Text Value and Unformatted Text Value: a word or two, or a page."""
@@ -68,7 +76,7 @@ ALSO: tuple[Item, ...] = (
 
 _CONCEPT_NAME, _VALUE_TYPE, _CONTENT = 0x0040A043, 0x0040A040, 0x0040A730
 _SCHEME, _MEANING, _CODES = 0x00080102, 0x00080104, (0x00080100, 0x00080119, 0x00080120)
-_MEASURED, _NUMERIC, _UNITS = 0x0040A300, 0x0040A30A, 0x004008EA
+_MEASURED, _UNITS, _NUMBERS = 0x0040A300, 0x004008EA, {0x0040A30A: "DS", 0x0040A161: "FD"}
 POSITION = 0x0040DB73
 """Referenced Content Item Identifier: the place of another item in the tree."""
 
@@ -167,16 +175,15 @@ class ContentRules:
             item: Its elements.
             value: What gives an element's bytes.
         """
-        if _has_standard_meaning(item, value):
-            return None, {_MEANING: Action.KEEP}
+        overrides = {_MEANING: Action.KEEP} if _has_standard_meaning(item, value) else {}
         named = named_by(item, value)
         action = self.action(named.scheme, named.code, named.value_type) if named else None
         if named is None or action is None:
-            return None, {}
+            return None, overrides
         if action is Action.KEEP and named.value_type == "NUM" and self._is_of_a_few(named, item, value):
             return Action.REMOVE, {}
         # It may hold one value and say that it holds another.
-        overrides = dict.fromkeys(VALUES.values(), Action.REMOVE)
+        overrides.update(dict.fromkeys(VALUES.values(), Action.REMOVE))
         if (holds := VALUES.get(named.value_type)) is not None:
             overrides[holds] = action
         return action, overrides
@@ -233,6 +240,15 @@ def is_prose(text: bytes, cleaned: bytes) -> bool:
     return len(text) > MAX_DESCRIPTION or 2 * len(cleaned.split()) < len(text.split())
 
 
+def is_out_of_place(tag: int, vr: str) -> bool:
+    """Whether an attribute has no place in a content item, though profiles keep it where it has one.
+
+    A kernel's or a model's name says something of a device in an image's header, a palette of its pixels. In a content
+    item they are no attributes of the standard's macros (PS3.3 tables 8.8-1, 10-2 and C.17.3-1).
+    """
+    return (vr in _IN_PLACE_ONLY and tag not in _CODE_TEXTS) or tag >> 16 == _IMAGE_PIXEL
+
+
 def refers_by_position(tree: bytes, encoding: Encoding) -> bool:
     """Whether a content tree, as bytes, may hold items that refer to others by their place."""
     return pack(f"{encoding.order}HH", POSITION >> 16, POSITION & 0xFFFF) in tree
@@ -281,7 +297,7 @@ def named_by(item: ContentItem, value: Value) -> Named | None:
 
 def _has_standard_meaning(item: ContentItem, value: Value) -> bool:
     """Whether an item is a code and its Code Meaning the standard's for it."""
-    meaning = next((element for element in item if element.tag == _MEANING), None)
+    meaning = _last(item, _MEANING)
     if meaning is None:
         return False
     scheme, code = _code(item, value)
@@ -294,8 +310,9 @@ def _measured(item: ContentItem, value: Value) -> Iterator[tuple[float, str]]:
         found = {element.tag: element for element in measured}
         units = found.get(_UNITS)
         unit = _code(units.items[0], value)[1] if units and units.items else ""
-        if (number := found.get(_NUMERIC)) is not None:
-            yield from ((n, unit) for n in numbers(value(number), "DS", number.encoding))
+        for tag, vr in _NUMBERS.items():
+            if (number := found.get(tag)) is not None:
+                yield from ((n, unit) for n in numbers(value(number), vr, number.encoding))
 
 
 def _code(item: ContentItem, value: Value) -> tuple[str, str]:
@@ -341,7 +358,13 @@ def _renumbered(
 
 
 def _children(item: ContentItem) -> Sequence[ContentItem]:
-    return next((element.items or () for element in item if element.tag == _CONTENT), ())
+    content = _last(item, _CONTENT)
+    return content.items or () if content else ()
+
+
+def _last(item: ContentItem, tag: int) -> Element | None:
+    """An element of the item; of several with the tag the one that is written."""
+    return next((element for element in reversed(item) if element.tag == tag), None)
 
 
 _AGES = {

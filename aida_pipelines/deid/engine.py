@@ -26,7 +26,9 @@ from aida_pipelines.deid.admission import admit
 from aida_pipelines.deid.content import (
     MAYBE_PROSE,
     POSITION,
+    STRUCTURED,
     Positions,
+    is_out_of_place,
     is_prose,
     place_of,
     positions,
@@ -445,7 +447,7 @@ class _Rewriter:
         self._cleaner = cleaner
         self._subject = subject
         self.changes: list[Change] = []
-        self._in_content, self._positions = False, Positions()
+        self._in_content, self._structured, self._positions = False, False, Positions()
 
     def data_set(
         self,
@@ -528,6 +530,8 @@ class _Rewriter:
             return self._private(element, creator, encoding, charset) if creator else None
         action = override or self._rules.action(tag, element.vr, top_level=top_level)
         vr = vr_of(tag) if element.vr == "UN" else element.vr
+        if action is Action.KEEP and self._structured and not override and is_out_of_place(tag, vr):
+            return None
         return None if action is Action.REMOVE else self._rewritten(element, vr, action, encoding, charset)
 
     def _private(
@@ -607,6 +611,7 @@ class _Rewriter:
             return None if element.stop > element.start else self._copy(element, encoding)
         if element.tag == _CONTENT and not self._in_content:
             return self._content_tree(element, action, encoding, charset)
+        around, self._structured = self._structured, self._structured or element.tag in STRUCTURED
         content = b""
         for item in element.items:
             concept, overrides = self._rules.content.decide(item, self._parsed.value)
@@ -615,6 +620,7 @@ class _Rewriter:
                 continue
             inner = self.data_set(item, element.encoding, charset, overrides=overrides)
             content += encode_item(b"".join(inner[tag] for tag in sorted(inner)), element.encoding)
+        self._structured = around
         return encode_element(element.tag, written_as, content, encoding)
 
     def _content_tree(
@@ -661,7 +667,7 @@ class _Rewriter:
         if not value:
             return value
         if vr == "CS":
-            return self._coded(value, charset)
+            return self._coded(value, charset) or (_dummy(vr) if tag in NEVER_EMPTY else b"")
         if is_honest(value, vr, tag):
             return value
         return b"" if vr in TEMPORAL_VRS else None

@@ -251,7 +251,7 @@ def observers():
     device = sr.ObserverContext(
         observer_type=codes.DCM.Device,
         observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
-            uid=uid("71.1"), name="Svensson-PC", manufacturer_name="Acme", model_name="Annotator", serial_number="SN0815A",
+            uid=uid("71.1"), name="PC Svensson", manufacturer_name="Siemens", model_name="Annotator", serial_number="SN0815A",
             physical_location="Ward Svensson",
         ),
     )  # fmt: skip

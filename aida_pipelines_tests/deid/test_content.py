@@ -15,7 +15,9 @@ from pydicom.sr.codedict import Code
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from aida_pipelines.contracts.profile import AttributeRule, DeidProfile, Option, PixelText
-from aida_pipelines.deid.content import ITEMS, SNOMED_RT
+from aida_pipelines.deid.content import ALSO, ITEMS, SNOMED_RT
+from aida_pipelines.dicom.encode import encode_element, encode_item
+from aida_pipelines.dicom.parse import EXPLICIT
 from aida_pipelines_tests.deid.objects import as_bytes, coded, content_item
 
 CSV = Path(__file__).parents[2] / "data_contracts" / "standards" / "ps3_15_e3_4_1.csv"
@@ -230,6 +232,20 @@ def test_an_item_can_not_hold_another_value_than_it_says(cleaned):
     assert "DateTime" not in after
 
 
+def test_what_profiles_keep_in_a_header_has_no_place_in_an_item(deidentifier, research):
+    item = content_item(
+        PLAIN, "TEXT", TextValue="Liver", Manufacturer="Svensson", ConvolutionKernel="Svensson"
+    )
+    item.BluePaletteColorLookupTableData = b"Svensson"
+    for keyword in ("ContentSequence", "AcquisitionContextSequence"):
+        source = report([])
+        setattr(source, keyword, Sequence([item]))
+        (after,) = pydicom.dcmread(BytesIO(deidentifier(research).deidentify(as_bytes(source)).header))[
+            keyword
+        ].value
+        assert sorted(one.keyword for one in after) == ["ConceptNameCodeSequence", "TextValue", "ValueType"]
+
+
 def test_what_the_table_does_not_list_goes_by_its_value(cleaned):
     items = [
         content_item(PLAIN, value_type, **value(value_type))
@@ -297,6 +313,20 @@ def test_a_codes_meaning_stays_where_it_is_the_standards_and_only_there(cleaned)
     ]
 
 
+def test_of_two_meanings_the_one_that_is_written_counts(deidentifier, instance):
+    def code_item(*meanings):
+        elements = [
+            (0x00080100, "SH", b"121008"),
+            (0x00080102, "SH", b"DCM"),
+            *((0x00080104, "LO", text) for text in meanings),
+        ]
+        return encode_item(b"".join(encode_element(*element, EXPLICIT) for element in elements), EXPLICIT)
+
+    for meanings in [(b"Person Observer Name", b"Svensson"), (b"Svensson", b"Person Observer Name")]:
+        source = instance({0x0040A168: ("SQ", code_item(*meanings))}, sop_class=COMPREHENSIVE_3D)
+        assert b"Svensson" not in deidentifier(profile(CLEAN)).deidentify(source).header
+
+
 @pytest.mark.parametrize(
     "observer",
     [
@@ -317,6 +347,26 @@ def test_who_observed_and_of_whom_is_not_told(cleaned, observer):
     row = next(row for row in TABLE if row["code"] == observer and row["scheme"] == "DCM")
     item = came_out(row, cleaned([item_of(row)], profile(CLEAN)))
     assert item is None or not identifies(item, row["value_type"])
+
+
+def test_no_profile_lets_a_text_through_as_it_was_typed(deidentifier, profiles):
+    """Whatever the options keep of devices and institutions: in a report they are texts that anyone may have typed."""
+    items = [item_of(row) for row in TABLE] + [
+        content_item(Code(item.code, item.scheme, item.meaning), item.value_type, **value(item.value_type))
+        for item in ALSO
+    ]
+    for profile in profiles.values():
+        if profile.sop_classes >= {COMPREHENSIVE_3D}:
+            header = deidentifier(profile).deidentify(as_bytes(report(items))).header
+            assert b"Svensson" not in header
+            assert b"20240229" not in header
+            assert b"1.2.752.4711" not in header
+
+
+def test_a_code_beside_a_content_item_does_not_save_it(cleaned):
+    item = content_item(Code("121022", "DCM", "Accession Number"), "TEXT", TextValue="Liver")
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "121071", "DCM", "Finding"
+    assert not cleaned([item], profile(CLEAN))
 
 
 # --- items that refer to others by their place -------------------------------------------------

@@ -100,6 +100,34 @@ def test_a_profile_is_never_used_without_the_one_that_it_extends(profiles):
         Rules(profiles["pathology"].model_copy(update={"extends": "research-longitudinal"}))
 
 
+HELD = {
+    "Encapsulated PDF Storage": "1.2.840.10008.5.1.4.1.1.104.1",
+    "Encapsulated CDA Storage": "1.2.840.10008.5.1.4.1.1.104.2",
+    "Procedure Log Storage": "1.2.840.10008.5.1.4.1.1.88.40",
+    "VL Photographic Image Storage": "1.2.840.10008.5.1.4.1.1.77.1.4",
+    "VL Microscopic Image Storage": "1.2.840.10008.5.1.4.1.1.77.1.2",
+    "12-lead ECG Waveform Storage": "1.2.840.10008.5.1.4.1.1.9.1.1",
+    "Raw Data Storage": "1.2.840.10008.5.1.4.1.1.66",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", HELD)
+def test_documents_photographs_waveforms_and_raw_data_are_held_for_what_they_are(
+    profiles, deidentifier, instance, name, kind
+):
+    assert pydicom.uid.UID(HELD[kind]).name == kind
+    for reviewed in (False, True):
+        with pytest.raises(Quarantine, match="sop-class-not-allowed"):
+            deidentifier(profiles[name]).deidentify(instance(sop_class=HELD[kind]), pixels_reviewed=reviewed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_manufacturers_own_kind_of_object_is_held(profiles, deidentifier, instance, name):
+    with pytest.raises(Quarantine, match="sop-class-unknown"):
+        deidentifier(profiles[name]).deidentify(instance(sop_class="1.2.752.24.3.2.6"))
+
+
 # --- what the result says of itself ------------------------------------------------------------
 
 CODES = {

@@ -82,19 +82,30 @@ def uids(data_set, above=()):
                 yield element.keyword, above[-1:], str(value)
 
 
+def expected(uid):
+    """What becomes of a UID: those of the standard stay."""
+    standard = uid in UID_dictionary or uid.startswith("1.2.840.10008.5.1.4.1.1.")
+    return uid if standard else Pseudonyms(KEY, "tests").uid(uid)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_uid_is_its_pseudonym_in_its_place(outcome, name):
-    pseudonyms = Pseudonyms(KEY, "tests")
-
-    def expected(uid):
-        return (
-            uid
-            if uid in UID_dictionary or uid.startswith("1.2.840.10008.5.1.4.1.1.")
-            else pseudonyms.uid(uid)
-        )
-
     before = pydicom.dcmread(BytesIO(sources()[name]))
     assert Counter(uids(outcome[name])) == Counter(
+        (keyword, above, expected(uid)) for keyword, above, uid in uids(before)
+    )
+
+
+@pytest.mark.parametrize(
+    "file", ["rtplan.dcm", "rtdose.dcm", "rtstruct.dcm", "test-SR.dcm", "liver_1frame.dcm"]
+)
+def test_so_it_is_in_objects_that_others_made(bundled, research, tokens, file):
+    source = (bundled / file).read_bytes()
+    before = pydicom.dcmread(BytesIO(source), force=True)
+    after = pydicom.dcmread(BytesIO(one_delivery(research, tokens, source)))
+    for verified in before.get("VerifyingObserverSequence", ()):
+        verified.VerifyingObserverIdentificationCodeSequence = None  # a person's code
+    assert Counter(uids(after)) == Counter(
         (keyword, above, expected(uid)) for keyword, above, uid in uids(before)
     )
 
@@ -211,7 +222,11 @@ def test_a_measurement_report_still_measures(outcome):
     person, device = report.content.get_observer_contexts()
     assert person.observer_identifying_attributes.name == "REMOVED"
     assert person.observer_identifying_attributes.login_name is None
-    assert device.observer_identifying_attributes.manufacturer_name == "Acme"
+    assert device.observer_identifying_attributes.manufacturer_name == "REMOVED"
+    assert outcome["measurement report"].Manufacturer == "Acme"
+    assert device.observer_identifying_attributes.name == "PC"
+    assert device.observer_identifying_attributes.serial_number is None
+    assert device.observer_identifying_attributes.physical_location is None
 
 
 def test_a_verified_report_says_that_it_was_and_not_by_whom(outcome):
@@ -235,6 +250,39 @@ def test_what_is_drawn_on_an_image_stays_and_what_is_written_is_cleaned(outcome)
     assert list(annotation.GraphicObjectSequence[0].GraphicData) == [1, 1, 5, 5, 1, 9]
     assert annotation.TextObjectSequence[0].UnformattedTextValue == "REMOVED"
     assert annotation.GraphicLayer == outcome["presentation state"].GraphicLayerSequence[0].GraphicLayer
+
+
+def test_what_a_presentation_state_writes_and_overlays_goes_at_any_place(research, tokens):
+    state = pydicom.dcmread(BytesIO(sources()["presentation state"]))
+    compound, text, axis = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+    axis.TickPosition, axis.TickLabel = 0.5, "Svensson"
+    compound.CompoundGraphicInstanceID, compound.CompoundGraphicUnits = 1, "PIXEL"
+    compound.GraphicDimensions, compound.NumberOfGraphicPoints, compound.GraphicData = (
+        2,
+        2,
+        [1.0, 1.0, 9.0, 9.0],
+    )
+    compound.CompoundGraphicType, compound.MajorTicksSequence = "RULER", pydicom.Sequence([axis])
+    text.UnformattedTextValue = "seen by Anna Svensson, born 19121212, and found to be benign by dr Svensson"
+    text.AnchorPointAnnotationUnits, text.AnchorPoint, text.AnchorPointVisibility = "PIXEL", [1.0, 1.0], "N"
+    (annotation,) = state.GraphicAnnotationSequence
+    annotation.CompoundGraphicSequence = pydicom.Sequence([compound])
+    annotation.TextObjectSequence.append(text)
+    state.GraphicLayerSequence[0].GraphicLayer = annotation.GraphicLayer = "SVENSSON"
+    state.add_new(0x60000010, "US", 16)
+    state.add_new(0x60003000, "OW", b"Svensson" * 4)
+    state.add_new(0x60001500, "LO", "Svensson")
+    after = one_delivery(research, tokens, objects.as_bytes(state))
+    assert b"svensson" not in after.lower()
+    (written_on,) = pydicom.dcmread(BytesIO(after)).GraphicAnnotationSequence
+    assert list(written_on.CompoundGraphicSequence[0].GraphicData) == [1, 1, 9, 9]
+    assert [one.UnformattedTextValue for one in written_on.TextObjectSequence] == ["REMOVED", "REMOVED"]
+    assert (
+        written_on.GraphicLayer
+        == pydicom.dcmread(BytesIO(after)).GraphicLayerSequence[0].GraphicLayer
+        == "REMOVED"
+    )
+    assert not [element for element in pydicom.dcmread(BytesIO(after)) if element.tag.group == 0x6000]
 
 
 def test_annotations_keep_points_and_measurements(outcome):
@@ -261,3 +309,28 @@ def test_contours_lie_on_their_slices(outcome):
     assert plan.StructureSetROISequence[0].ReferencedFrameOfReferenceUID == first.FrameOfReferenceUID
     assert list(contour.ContourData) == [1, 1, 1, 5, 1, 1, 5, 5, 1]
     assert plan.StructureSetROISequence[0].ROIName == "GTV"
+
+
+@pytest.mark.shared
+def test_real_segmentations_reports_and_annotations_of_slides_refer_to_what_they_did(
+    dev_data, research, tokens
+):
+    files = sorted((dev_data / "highdicom").glob("*.dcm"))
+    before = [pydicom.dcmread(file) for file in files]
+    after = [pydicom.dcmread(BytesIO(one_delivery(research, tokens, file.read_bytes()))) for file in files]
+
+    def links(data_sets):
+        places = {one.SOPInstanceUID: place for place, one in enumerate(data_sets)}
+        return {
+            (place, places[uid])
+            for place, one in enumerate(data_sets)
+            for keyword, above, uid in uids(one)
+            if keyword == "ReferencedSOPInstanceUID" and above and uid in places
+        }
+
+    assert links(after) == links(before)
+    assert len(links(before)) > 5
+    for old, new in zip(before, after, strict=True):
+        if new.Modality == "SEG" and new.get("DimensionOrganizationType", "").startswith("TILED"):
+            drawn, was = hd.seg.Segmentation.from_dataset(new), hd.seg.Segmentation.from_dataset(old)
+            assert np.array_equal(drawn.get_total_pixel_matrix(), was.get_total_pixel_matrix())
