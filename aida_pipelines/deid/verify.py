@@ -1,21 +1,28 @@
-"""Independent verification: are the patient's identifiers in the bytes that are about to be passed on?
+"""Independent verification: is what is about to be passed on free of the patient's identifiers, and consistent?
 
-A second way to the same question, which shares nothing with the first: no rule table, no list of
-attributes to clean, another parser (pydicom). It takes every identifier that the source holds at any depth
-and looks for them in every string of the new header at any depth, and once more in the header's bytes as
-they are.
+A second way to the same question, which shares nothing with the first: no rule table, no list of attributes to
+clean, another parser (pydicom, and a cut of the top level that pydicom reads piece by piece). It takes every
+identifier that the source holds at any depth and looks for it in every value of the new header at any depth, and
+once more in the bytes as they are; and it compares what stands in the same place before and after.
+
+Headers of a series repeat: what a piece of a header says is remembered by its bytes, what was found to be clean
+of one patient as well. Both follow from the bytes alone, so that a memory changes no verdict.
 
 To be of use it must not cry wolf. What is not looked for, and why:
 
-* name parts of one or two letters, ids of fewer than four characters or of fewer than three different ones
-("1",
-  "0000"): they are everywhere;
-* ids of orders of fewer than six characters: many systems write the procedure's code there;
-* name parts of three or four letters and ids of four or five characters match only as whole words;
-* name parts that are words of the descriptions' allow-list ("Head", "Test"): alone they say nothing;
-* ids and dates inside values that are numbers, UIDs or dates, where digits meet by chance; there UIDs are
-compared
-  as a whole, and dates with the date that was in the same place.
+* name parts of one or two letters (of one in scripts of their own), ids of fewer than four characters or of fewer
+  than three different ones ("1", "0000"): they are everywhere;
+* ids of orders, samples and staff of fewer than six characters or without digits, stations of fewer than five:
+  many systems write the procedure's code or the modality there;
+* name parts of three or four letters and ids of four or five characters match only as whole words, and not in
+  bytes that are no text;
+* of institutions and addresses only the whole and words of six letters or more that are no common ones
+  ("hospital"), and none that the manufacturer's attributes hold as well;
+* names and words that are on the descriptions' allow-list ("Head", "Test"): alone they say nothing;
+* names, short ids and dates inside values that are well-formed numbers, UIDs, times or dates, where digits meet by
+  chance; there numbers of seven digits or more and UIDs are compared as a whole, and dates with the date that was
+  in the same place;
+* what the profile retains by an option: UIDs, full dates, institutions, devices' serial numbers.
 """
 
 from __future__ import annotations
@@ -23,76 +30,68 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from io import BytesIO
+from typing import Literal
 
-from pydicom import dcmread
-from pydicom.datadict import keyword_for_tag
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
-from pydicom.valuerep import PersonName
-
-from aida_pipelines.contracts.profile import DeidProfile, Option
+from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid.engine import Deidentified
-from aida_pipelines.deid.verification.days import all_days
-from aida_pipelines.deid.verification.names import digraphed, folded
-from aida_pipelines.dicom.parse import ParsedFile
+from aida_pipelines.deid.verification import consistency
+from aida_pipelines.deid.verification.identifiers import (
+    PUBLIC_ROOTS,
+    Identifier,
+    Known,
+    Sight,
+    identifiers_of,
+)
+from aida_pipelines.deid.verification.leaves import Leaf, leaves_of, plain_leaf
+from aida_pipelines.deid.verification.ledger import Ledger
+from aida_pipelines.deid.verification.pieces import Data, Piece, UncutError, cut, file_meta
+from aida_pipelines.deid.verification.traces import At, Traces, dates_at, found_in, traces_of, uids_at
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine
 
-_TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
-_EXCUSED_VRS = frozenset({"DA", "DS", "DT", "IS", "TM", "UI"})
-_ID_KEYWORDS = frozenset(
-    {
-        "AccessionNumber",
-        "AdmissionID",
-        "ClinicalTrialSubjectID",
-        "FillerOrderNumberImagingServiceRequest",
-        "InsurancePlanIdentification",
-        "MedicalRecordLocator",
-        "OtherPatientIDs",
-        "PatientID",
-        "PatientTelephoneNumbers",
-        "PlacerOrderNumberImagingServiceRequest",
-        "ReferringPhysicianTelephoneNumbers",
-        "ServiceEpisodeID",
-        "StudyID",
-    }
+MAX_REMEMBERED = 48 << 20
+"""Bytes of pieces and what they say, roughly; then all is forgotten."""
+
+_MAX_PIECE = 1 << 14
+"""Longer pieces hardly ever repeat."""
+
+_MAX_OPAQUE = 1 << 16
+"""Bytes of a source's value that is no text and no sequence beyond which it is not read: blobs of devices."""
+
+_ENTRY = 400
+"""What Python needs for an entry beside its bytes."""
+
+_CHARSET, _IDENTITY_REMOVED = 0x00080005, 0x00120062
+_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
+_PATIENT_ID, _ISSUER = 0x00100020, 0x00100021
+_REQUIRED = (_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES)
+_METHOD, _METHOD_CODES = 0x00120063, 0x00120064
+
+_META = frozenset({0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013})
+"""What PS3.10 section 7.1 requires, and who wrote the file."""
+
+_META_SOURCE = frozenset({0x00020003, 0x00020016, 0x00020017, 0x00020018, 0x00020026, 0x00020028})
+"""Of a source's file meta information: the instance, and the application entities that it came through."""
+
+_METHOD_TEXT = re.compile(r"aida_pipelines [\w.-]+ [\d.]+|DICOM PS3\.15 \d{4}[a-e]|1131\d\d|DCM")
+_METHOD_WORDS = frozenset(
+    """application basic characteristics clean confidentiality content data dates descriptors device features full
+    graphics identity information institution longitudinal modified option patient pixel private profile recognizable
+    retain safe structured temporal uids visual""".split()
 )
-_ORDER_ID_KEYWORDS = frozenset(
-    {"PerformedProcedureStepID", "RequestedProcedureID", "ScheduledProcedureStepID"}
-)
-_PHRASE_KEYWORDS = frozenset({"PatientAddress", "InstitutionAddress", "ReferringPhysicianAddress"})
-_PLAIN_VRS = _TEXT_VRS | _EXCUSED_VRS | {"AS"}
-_BINARY_VRS = frozenset(
-    {"AT", "FD", "FL", "OB", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "SV", "UL", "US", "UV"}
-)
-_OURS = frozenset({"DeidentificationMethod", "DeidentificationMethodCodeSequence"})
-_META_KEYWORDS = frozenset(
-    {
-        "FileMetaInformationGroupLength",
-        "FileMetaInformationVersion",
-        "MediaStorageSOPClassUID",
-        "MediaStorageSOPInstanceUID",
-        "TransferSyntaxUID",
-        "ImplementationClassUID",
-        "ImplementationVersionName",
-    }
-)
-_PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
-"""DICOM's own UIDs, and the code systems that HL7 has registered."""
-_SEPARATORS = b" -_./"
-_UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")
-_UID_BYTES = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
+_SYNTAXES = {"1.2.840.10008.1.2": (True, False), "1.2.840.10008.1.2.2": (False, True)}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An identifier where none may be.
+    """Something that may not be.
 
     Attributes:
-        kind: ``name``, ``id``, ``address``, ``birth-date``, ``date``, ``uid``; ``file-meta`` where more is said
-            than must be, ``incomplete`` where the header can't be read to its end.
+        kind: ``name``, ``id``, ``phone``, ``mail``, ``address``, ``place`` (institution, station, staff), ``birth-date``,
+            ``date``, ``uid``: an identifier of the source; ``date-shift``: dates have not moved together; ``uid-map``:
+            a UID has not one successor; ``file-meta``: more is said than must be, or something else than in the data
+            set; ``pixels``: they are not the source's; ``subject``: not the one that the patient had before;
+            ``incomplete``: the header can't be read to its end, or something required is missing.
         where: The attribute's tag as eight hexadecimal digits, or ``bytes`` for the raw search.
     """
 
@@ -100,20 +99,34 @@ class Finding:
     where: str
 
 
-@dataclass(slots=True)
-class Identifiers:
-    """What is known of a patient, folded for the search. Lives only as long as its instance is worked on."""
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What one piece of a source gives away."""
 
-    names: set[str] = field(default_factory=set)
-    ids: set[str] = field(default_factory=set)
-    phrases: set[str] = field(default_factory=set)
-    birth_dates: set[str] = field(default_factory=set)
-    dates: dict[str, set[str]] = field(default_factory=dict)
-    uids: set[str] = field(default_factory=set)
+    tag: int
+    identifiers: frozenset[Identifier]
+    uids: tuple[At, ...]
+    own_uids: frozenset[str]
+    dates: tuple[At, ...]
+
+
+_Passed = dict[bytes, Traces | None]
+
+
+@dataclass(slots=True)
+class _Context:
+    """What is remembered of data sets that are written in one way: encoding and character set."""
+
+    implicit: bool
+    big_endian: bool
+    charset: bytes
+    given: dict[bytes, _Given | None] = field(default_factory=dict)
+    traces: dict[bytes, Traces] = field(default_factory=dict)
+    passed: dict[tuple[frozenset[Identifier], ...], _Passed] = field(default_factory=dict)
 
 
 class Verifier:
-    """Looks for a patient's identifiers in de-identified headers.
+    """Looks for a patient's identifiers in de-identified headers. Not safe for several threads.
 
     Args:
         profile: Which options the profile takes: what is retained on purpose is no finding.
@@ -121,9 +134,23 @@ class Verifier:
     """
 
     def __init__(self, profile: DeidProfile, ordinary: Iterable[str]) -> None:
-        self._uids_kept = Option.RETAIN_UIDS in profile.options
-        self._dates_kept = Option.RETAIN_LONGITUDINAL_FULL_DATES in profile.options
-        self._ordinary = frozenset(ordinary)
+        options = profile.options
+        self._uids_kept = Option.RETAIN_UIDS in options
+        self._dates: Literal["kept", "moved", "gone"] = "gone"
+        if Option.RETAIN_LONGITUDINAL_FULL_DATES in options:
+            self._dates = "kept"
+        elif Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in options:
+            self._dates = "moved"
+        devices_kept = Option.RETAIN_DEVICE_IDENTITY in options
+        cleaned = {name for rule in profile.rules if rule.action is not Action.KEEP for name in rule.attributes}
+        self._sight = Sight(
+            ordinary=frozenset(ordinary),
+            institutions=Option.RETAIN_INSTITUTION_IDENTITY not in options,
+            stations=not devices_kept or "StationName" in cleaned,
+            devices=not devices_kept,
+        )
+        self._ledger = Ledger()
+        self._forget()
 
     def verify(self, result: Deidentified) -> None:
         """Let pass or stop.
@@ -132,163 +159,298 @@ class Verifier:
             Quarantine: ``verification-failed``: something was found, or the new header can't be read.
         """
         try:
-            found = self.findings(result.header, self.identifiers(result.source))
+            found = self.findings(result)
         except Exception:  # noqa: BLE001 - what can't be read can't be vouched for; the message may hold values
             raise Quarantine("verification-failed") from None
         if found:
             raise Quarantine("verification-failed")
 
-    def identifiers(self, source: ParsedFile) -> Identifiers:
-        """Every identifier in the source's data set, at any depth."""
-        end = source.pixels.start if source.pixels else len(source.data)
-        encoding = source.encoding
-        with quiet_pydicom():
-            data_set = read_dataset(
-                BytesIO(bytes(source.data[source.start : end])), encoding.implicit, not encoding.big_endian
-            )
-            known = Identifiers()
-            for path, keyword, vr, values in _walk(data_set):
-                self._collect(known, path, keyword, vr, values)
-        return known
+    def findings(self, result: Deidentified) -> list[Finding]:
+        """All that was found, for tests and developers; values are not among it.
 
-    def findings(self, header: bytes, known: Identifiers) -> list[Finding]:
-        """All identifiers found in a header, for tests and developers; values are not among them."""
-        found: list[Finding] = []
-        excused: list[bytes] = []
-        with quiet_pydicom():
-            stream = BytesIO(header)
-            data_set = dcmread(stream)
-            if stream.tell() != len(header) or data_set.get("PatientIdentityRemoved") != "YES":
-                found.append(Finding("incomplete", "bytes"))
-            if any(header[:128]) or not _META_KEYWORDS.issuperset(data_set.file_meta.dir()):
-                found.append(Finding("file-meta", "bytes"))
-            for path, keyword, vr, values in _walk(data_set):
-                if keyword in _OURS or path.startswith("00120064"):
-                    excused.extend(value.encode("utf-8") for value in values)
-                    continue
-                tag = path[-8:]
-                if vr == "UI" and not self._uids_kept and known.uids.intersection(values):
-                    found.append(Finding("uid", tag))
-                elif vr in ("DA", "DT") and self._same_date(path, values, known):
-                    found.append(Finding("date", tag))
-                elif vr in _TEXT_VRS:
-                    found.extend(Finding(kind, tag) for kind in self._in_text("\n".join(values), known))
-                if vr in _EXCUSED_VRS:
-                    excused.extend(value.encode("utf-8") for value in values)
-        start = header.index(b"DICM") + 4
-        found.extend(Finding(kind, "bytes") for kind in self._in_bytes(header[start:], excused, known))
+        Raises:
+            Exception: Whatever comes up in a header that can't be read.
+        """
+        if self._size > MAX_REMEMBERED:
+            self._forget()
+        source, header = result.source, result.header
+        encoding = source.encoding
+        end = source.pixels.start if source.pixels else len(source.data)
+        pieces = self._cut(
+            source.data, source.start, end, encoding.implicit, encoding.big_endian, most=_MAX_OPAQUE
+        )
+        context = self._context(pieces, encoding.implicit, encoding.big_endian)
+        given = self._given(pieces, context)
+        given += self._given_elsewhere(source.data, source.pixels.stop if source.pixels else end, context)
+
+        meta, start = file_meta(header)
+        found = list(self._in_file_meta(header, meta, source.transfer_syntax))
+        implicit, big_endian = _SYNTAXES.get(source.transfer_syntax, (False, False))
+        written = cut(header, start, len(header), implicit=implicit, big_endian=big_endian)
+        after = self._context(written, implicit, big_endian)
+        key = tuple([one.identifiers for one in given if one.identifiers])
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = Known.of(identifier for some in key for identifier in some)
+            self._size += _ENTRY * (len(known.identifiers) + 4)
+        lively: list[Traces] = []
+        self._search(meta, self._context((), implicit=False, big_endian=False), key, known, lively, found)
+        self._search(written, after, key, known, lively, found)
+        patient_id = [raw for tag, raw in pieces if tag == _PATIENT_ID and raw[8:].strip(b"\0 ")]
+        patient = b"".join(patient_id + [raw for tag, raw in pieces if tag == _ISSUER]) if patient_id else b""
+        found += self._compared(result, given, lively, dict(written), patient)
+        found += self._in_pixels(result)
         return found
 
-    def _collect(self, known: Identifiers, path: str, keyword: str, vr: str, values: list[str]) -> None:
-        for value in values:
-            if vr == "PN":
-                for spelling in (folded(value), digraphed(value)):
-                    words = re.findall(r"[^\W\d_]{3,}", spelling)
-                    known.names.update(word for word in words if word not in self._ordinary)
-            elif vr == "UI":
-                if not value.startswith(_PUBLIC_ROOTS) and len(value) > 4:
-                    known.uids.add(value)
-            elif keyword in _ID_KEYWORDS:
-                known.ids.update(self._id_spellings(value))
-            elif keyword in _ORDER_ID_KEYWORDS:
-                known.ids.update(spelling for spelling in self._id_spellings(value) if len(spelling) > 5)
-            elif keyword in _PHRASE_KEYWORDS:
-                phrase = _squeezed(value)
-                if len(phrase) >= 8:
-                    known.phrases.add(phrase)
-            elif keyword == "PatientBirthDate" and re.fullmatch(r"\d{8}", value):
-                known.birth_dates.add(value)
-            elif vr in ("DA", "DT") and len(value) >= 8:
-                known.dates.setdefault(path, set()).add(value[:8])
+    # --- reading ------------------------------------------------------------------------------------------
 
-    def _id_spellings(self, value: str) -> Iterator[str]:
-        squeezed = _squeezed(value)
-        if len(squeezed) < 4 or len(set(squeezed)) < 3 or squeezed in self._ordinary:
-            return
-        yield squeezed
-        digits = re.sub(r"\D", "", value)
-        if len(digits) == 12 and len(digits) == len(squeezed):
-            yield digits[2:]  # a personal number without its century
+    def _forget(self) -> None:
+        self._contexts: dict[tuple[bool, bool, bytes], _Context] = {}
+        self._known: dict[tuple[frozenset[Identifier], ...], Known] = {}
+        self._interned: dict[frozenset[Identifier], frozenset[Identifier]] = {}
+        self._moves: dict[tuple[tuple[At, ...], ...], set[int] | None] = {}
+        self._size = 0
 
-    def _same_date(self, path: str, values: list[str], known: Identifiers) -> bool:
-        if self._dates_kept:
-            return False
-        if path.endswith("00100030"):
-            return bool(known.birth_dates.intersection(values))
-        return bool({value[:8] for value in values if len(value) >= 8} & known.dates.get(path, set()))
+    def _cut(
+        self, data: Data, start: int, stop: int, implicit: bool, big_endian: bool, *, most: int
+    ) -> list[Piece]:
+        try:
+            return cut(data, start, stop, implicit=implicit, big_endian=big_endian, most=most)
+        except UncutError:
+            return [(0, bytes(data[start:stop]))]  # pydicom will make of it what it can
 
-    def _in_text(self, text: str, known: Identifiers) -> Iterator[str]:
-        if not text.strip():
-            return
-        spelt = f"{folded(text)}\n{digraphed(text)}"
-        words = set(re.findall(r"[^\W_]+", spelt))
-        words.update([word[:-1] for word in words if word.endswith("s")])  # the genitive
-        squeezed = _squeezed(text)
-        if any(name in (words if len(name) < 5 else spelt) for name in known.names):
-            yield "name"
-        whole = {_squeezed(part) for part in re.split(r"[\s,;:()^\\]+", text)}
-        if any(identifier in (whole if len(identifier) < 6 else squeezed) for identifier in known.ids):
-            yield "id"
-        if any(phrase in squeezed for phrase in known.phrases):
-            yield "address"
-        if known.birth_dates & all_days(spelt):
-            yield "birth-date"
-        if not self._uids_kept and known.uids.intersection(_UID.findall(text)):
-            yield "uid"
+    def _context(self, pieces: Iterable[Piece], implicit: bool, big_endian: bool) -> _Context:
+        charset = b""
+        for tag, raw in pieces:
+            if tag >= _CHARSET:
+                charset = raw if tag == _CHARSET else b""
+                break
+        key = implicit, big_endian, charset
+        context = self._contexts.get(key)
+        if context is None:
+            context = self._contexts[key] = _Context(implicit, big_endian, charset)
+        return context
 
-    def _in_bytes(self, data: bytes, excused: list[bytes], known: Identifiers) -> Iterator[str]:
-        """The same in the bytes, for what a parser may not show."""
-        lower, harmless = data.lower(), b"\0".join(excused).lower()
-        bare, bare_harmless = (text.translate(None, _SEPARATORS) for text in (lower, harmless))
-        for kind, needles, shortest, text, elsewhere in (
-            ("name", known.names, 6, lower, harmless),
-            ("id", known.ids, 6, bare, bare_harmless),
-            ("birth-date", known.birth_dates, 8, bare, bare_harmless),
-        ):
-            raw = (needle.encode("utf-8") for needle in needles if len(needle) >= shortest)
-            if any(text.count(needle) > elsewhere.count(needle) for needle in raw):
-                yield kind
+    def _given(self, pieces: Iterable[Piece], context: _Context) -> list[_Given]:
+        given: list[_Given] = []
+        memory, creators = context.given, {}
+        private = context.implicit
+        for tag, raw in pieces:
+            key, before = raw, b""
+            if private and tag & 0x10000:
+                if not tag & 0xFF00:
+                    creators[tag >> 16 << 8 | tag & 0xFF] = raw
+                before = creators.get(tag >> 8, b"")
+                key = before + raw
+            try:
+                one = memory[key]
+            except KeyError:
+                one = self._read_given(tag, raw, before, context)
+                if len(key) <= _MAX_PIECE:
+                    memory[key] = one
+                    self._size += len(key) + _ENTRY
+            if one is not None:
+                given.append(one)
+        return given
+
+    def _read_given(self, tag: int, raw: bytes, before: bytes, context: _Context) -> _Given | None:
+        leaves = _leaves(tag, raw, before, context)[0]
+        identifiers = frozenset(
+            identifier for leaf in leaves for identifier in identifiers_of(leaf, self._sight)
+        )
+        uids = tuple(uids_at(leaves))
+        own = frozenset(
+            uid for _, values in uids for uid in values if len(uid) > 4 and not uid.startswith(PUBLIC_ROOTS)
+        )
+        dates = tuple(dates_at(leaves))
+        if not (identifiers or uids or dates):
+            return None
+        return _Given(tag, self._interned.setdefault(identifiers, identifiers), uids, own, dates)
+
+    def _given_elsewhere(self, data: Data, behind: int, context: _Context) -> list[_Given]:
+        """What file meta information and elements behind the pixel data give away."""
+        given: list[_Given] = []
+        try:
+            meta = [piece for piece in file_meta(data)[0] if piece[0] in _META_SOURCE]
+        except UncutError:
+            meta = []
+        if meta:
+            given += self._given(meta, self._context((), implicit=False, big_endian=False))
+        if len(data) - behind > 8:
+            try:
+                pieces = cut(
+                    data,
+                    behind,
+                    len(data),
+                    implicit=context.implicit,
+                    big_endian=context.big_endian,
+                    most=_MAX_OPAQUE,
+                )
+                given += self._given(pieces, context)
+            except Exception:  # noqa: BLE001, S110 - nothing says that what lies there is a data set
+                pass
+        return given
+
+    # --- searching ----------------------------------------------------------------------------------------
+
+    def _search(
+        self,
+        pieces: Iterable[Piece],
+        context: _Context,
+        key: tuple[frozenset[Identifier], ...],
+        known: Known,
+        lively: list[Traces],
+        found: list[Finding],
+    ) -> None:
+        """Search what was not searched for this patient; what holds UIDs or dates goes to ``lively``."""
+        passed = context.passed.setdefault(key, {})
+        creators: dict[int, bytes] = {}
+        private = context.implicit
+        for tag, raw in pieces:
+            name, before = raw, b""
+            if private and tag & 0x10000:
+                if not tag & 0xFF00:
+                    creators[tag >> 16 << 8 | tag & 0xFF] = raw
+                before = creators.get(tag >> 8, b"")
+                name = before + raw
+            try:
+                traces = passed[name]
+            except KeyError:
+                traces = self._searched(tag, raw, before, name, context, known, found, passed)
+            if traces is not None:
+                lively.append(traces)
+
+    def _searched(
+        self,
+        tag: int,
+        raw: bytes,
+        before: bytes,
+        name: bytes,
+        context: _Context,
+        known: Known,
+        found: list[Finding],
+        passed: _Passed,
+    ) -> Traces | None:
+        traces = context.traces.get(name)
+        small = len(name) <= _MAX_PIECE
+        if traces is None:
+            leaves, whole = _leaves(tag, raw, before, context)
+            if tag in (_METHOD, _METHOD_CODES) and all(_says_method(leaf) for leaf in leaves):
+                leaves, whole = [], True
+            traces = traces_of(tag, leaves, None if whole else raw)
+            if small:
+                context.traces[name] = traces
+                self._size += (1 if whole else 8) * len(name) + _ENTRY
+        here = [Finding(kind, where) for kind, where in found_in(traces, known)]
+        kept = traces if traces.mentioned or traces.dates else None
+        if here:
+            found += here
+        elif small:
+            passed[name] = kept
+            self._size += len(name) + _ENTRY // 4
+        return kept
+
+    def _in_file_meta(self, header: bytes, meta: list[Piece], syntax: str) -> Iterator[Finding]:
+        tags = [tag for tag, _ in meta]
+        declared = next((raw[8:].strip(b"\0 ") for tag, raw in meta if tag == 0x00020010), b"")
+        if any(header[:128]) or not _META.issuperset(tags) or declared != syntax.encode("latin-1"):
+            yield Finding("file-meta", "bytes")
+
+    # --- comparing ----------------------------------------------------------------------------------------
+
+    def _compared(
+        self,
+        result: Deidentified,
+        given: list[_Given],
+        lively: list[Traces],
+        written: dict[int, bytes],
+        patient: bytes,
+    ) -> Iterator[Finding]:
+        if written.get(_IDENTITY_REMOVED, b"")[-4:].strip(b"\0 ") != b"YES":
+            yield Finding("incomplete", f"{_IDENTITY_REMOVED:08x}")
+        uids = {traces.where: traces.uids for traces in lively if traces.uids}
+        for tag in _REQUIRED:
+            if not any(values[0] for _, values in uids.get(f"{tag:08x}", ())):
+                yield Finding("incomplete", f"{tag:08x}")
+        for inside, outside in (("00080018", "00020003"), ("00080016", "00020002")):
+            if [values for _, values in uids.get(inside, ())] != [
+                values for _, values in uids.get(outside, ())
+            ]:
+                yield Finding("file-meta", outside)
         if not self._uids_kept:
-            found = {uid.decode("ascii") for uid in _UID_BYTES.findall(data)}
-            if known.uids & found:
-                yield "uid"
+            yield from self._compared_uids(given, lively, uids)
+        offset: int | None = None
+        if self._dates != "kept":
+            before = tuple([one.dates for one in given if one.dates])
+            after = tuple([traces.dates for traces in lively if traces.dates])
+            moved = self._moved(before, after)
+            if moved is not None and not moved:
+                yield Finding("date-shift" if self._dates == "moved" else "date", "bytes")
+            offset = next(iter(moved)) if self._dates == "moved" and moved and len(moved) == 1 else None
+        if not self._ledger.subject_agrees(patient, result.subject, offset):
+            yield Finding("subject", "bytes")
+
+    def _compared_uids(
+        self, given: list[_Given], lively: list[Traces], uids: dict[str, tuple[At, ...]]
+    ) -> Iterator[Finding]:
+        known: set[str] = set().union(*[one.own_uids for one in given])
+        for traces in lively:
+            if not known.isdisjoint(traces.mentioned):
+                places = {path[-8:] for path, values in traces.uids if not known.isdisjoint(values)}
+                yield from (Finding("uid", place) for place in sorted(places) or [traces.where])
+        # File meta information may name another instance than the data set; the data set's is the one that counts.
+        before = {f"{one.tag:08x}": one.uids for one in given if one.uids and one.tag >> 16 != 0x0002}
+        pairs, true = consistency.one_to_one(consistency.pairs_of(before, uids))
+        if not true or not self._ledger.uids_agree(pairs):
+            yield Finding("uid-map", "bytes")
+
+    def _moved(
+        self, before: tuple[tuple[At, ...], ...], after: tuple[tuple[At, ...], ...]
+    ) -> set[int] | None:
+        """The days by which dates can have moved; empty if something is wrong, None if nothing can be said."""
+        key = (*before, (), *after)
+        try:
+            return self._moves[key]
+        except KeyError:
+            here, there = [at for some in before for at in some], [at for some in after for at in some]
+            moved: set[int] | None = None
+            if self._dates == "gone":
+                moved = set() if consistency.recurring(here, there) else None
+            elif consistency.unmoved(here, there):
+                moved = set()
+            else:
+                moved = consistency.offsets(here, there)
+            self._size += _ENTRY
+            return self._moves.setdefault(key, moved)
+
+    def _in_pixels(self, result: Deidentified) -> Iterator[Finding]:
+        source, parts = result.source, result.parts
+        span, encoding = source.pixels, source.encoding
+        start, stop = (span.start, span.stop) if span else (0, 0)
+        whole = span is None or consistency.is_pixel_data(
+            source.data, start, stop, implicit=encoding.implicit, big_endian=encoding.big_endian
+        )
+        if not whole or parts[0] is not result.header:
+            yield Finding("pixels", "bytes")
+        elif not consistency.is_same_memory(parts[1:], source.data, start, stop):
+            yield Finding("pixels", "bytes")
 
 
-def _walk(data_set: Dataset, above: str = "") -> Iterator[tuple[str, str, str, list[str]]]:
-    """Path (tags, outermost first), keyword, VR and values of every text-like element."""
-    for stored in list(data_set.values()):
-        path = f"{above}{int(stored.tag):08x}"
-        if stored.VR in _BINARY_VRS:
-            continue
-        if isinstance(stored, RawDataElement) and stored.VR in _PLAIN_VRS and _is_plain(stored.value):
-            # Making an object of it would take most of the time and say nothing more.
-            text = stored.value.decode("ascii") if stored.value else ""
-            values = [part.strip("\0 ") for part in text.split("\\")]
-            yield path, keyword_for_tag(stored.tag), str(stored.VR), values
-            continue
-        element = data_set[stored.tag]
-        if element.VR == "SQ":
-            for item in element.value:
-                yield from _walk(item, path)
-        elif element.VR not in _BINARY_VRS:
-            yield path, element.keyword, element.VR, _texts(element.value)
+def _leaves(tag: int, raw: bytes, before: bytes, context: _Context) -> tuple[list[Leaf], bool]:
+    """The values in a piece, and whether they are all that is in it."""
+    leaf = plain_leaf(tag, raw, implicit=context.implicit) if tag else None
+    if leaf is not None:
+        return [leaf], True
+    with quiet_pydicom():
+        context_of = (context.charset if tag != _CHARSET else b"") + before
+        if before == raw:
+            context_of = context.charset
+        leaves = leaves_of(raw, context_of, implicit=context.implicit, big_endian=context.big_endian)
+    return leaves, False
 
 
-def _is_plain(value: object) -> bool:
-    return value is None or (isinstance(value, bytes) and value.isascii() and b"\x1b" not in value)
-
-
-def _texts(value: object) -> list[str]:
-    if value is None:
-        return []
-    if isinstance(value, bytes):
-        return [value.decode("latin-1")]
-    if isinstance(value, str | PersonName):
-        return [str(value)]
-    if isinstance(value, Iterable):
-        return [str(part) for part in value]
-    return [str(value)]
-
-
-def _squeezed(text: str) -> str:
-    return re.sub(r"[\W_]+", "", folded(text))
+def _says_method(leaf: Leaf) -> bool:
+    """Whether a value of the method or its codes says nothing but how it was done."""
+    return all(
+        _METHOD_TEXT.fullmatch(value) or _METHOD_WORDS.issuperset(value.lower().split()) for value in leaf.values()
+    )
