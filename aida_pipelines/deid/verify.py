@@ -385,7 +385,10 @@ class Verifier:
             after = tuple([traces.dates for traces in lively if traces.dates])
             moved = self._moved(before, after)
             if moved is not None and not moved:
-                yield Finding("date-shift" if self._dates == "moved" else "date", "bytes")
+                where = consistency.unmoved(_flat(before), _flat(after))
+                yield from (Finding("date", place) for place in where)
+                if not where:
+                    yield Finding("date-shift", "bytes")
             offset = next(iter(moved)) if self._dates == "moved" and moved and len(moved) == 1 else None
         if not self._ledger.subject_agrees(patient, result.subject, offset):
             yield Finding("subject", "bytes")
@@ -412,7 +415,7 @@ class Verifier:
         try:
             return self._moves[key]
         except KeyError:
-            here, there = [at for some in before for at in some], [at for some in after for at in some]
+            here, there = _flat(before), _flat(after)
             moved: set[int] | None = None
             if self._dates == "gone":
                 moved = set() if consistency.recurring(here, there) else None
@@ -447,6 +450,10 @@ def _leaves(tag: int, raw: bytes, before: bytes, context: _Context) -> tuple[lis
             context_of = context.charset
         leaves = leaves_of(raw, context_of, implicit=context.implicit, big_endian=context.big_endian)
     return leaves, False
+
+
+def _flat(dates: Iterable[tuple[At, ...]]) -> list[At]:
+    return [at for some in dates for at in some]
 
 
 def _says_method(leaf: Leaf) -> bool:

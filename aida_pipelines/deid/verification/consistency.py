@@ -67,12 +67,15 @@ def offsets(before: Iterable[At], after: Iterable[At]) -> set[int] | None:
     return None if candidates is None else candidates - {0}
 
 
-def unmoved(before: Iterable[At], after: Iterable[At]) -> bool:
-    """Whether a value that is no whole day stands where it stood."""
-    partial = {(path, value) for path, values in before for value in values if value}
-    return any(
-        value and len(value) != 8 and (path, value) in partial for path, values in after for value in values
-    )
+def unmoved(before: Iterable[At], after: Iterable[At]) -> list[str]:
+    """The tags of attributes in which all of a date stands as it stood: a whole day, or what is none."""
+    old = {(path, value) for path, values in before for value in values if value}
+    same: dict[str, bool] = {}
+    for path, values in after:
+        there = [value for value in values if value and value not in DUMMY_DAYS]
+        if there:
+            same[path] = same.get(path, True) and all((path, value) in old for value in there)
+    return sorted({path[-8:] for path, all_old in same.items() if all_old})
 
 
 def recurring(before: Iterable[At], after: Iterable[At]) -> bool:

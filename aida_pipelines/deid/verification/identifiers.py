@@ -38,7 +38,7 @@ _ID_KEYWORDS = frozenset(
 """Whose values are ids of a person or of a person's stay or order, short ones too."""
 
 _ORDERED = re.compile(
-    r"(?:Patient|Procedure|Request|Order|Admission|Visit|Episode|Specimen|Container|Accession|Animal|Subject|Trial"
+    r"\w*(?:Patient|Procedure|Request|Order|Admission|Visit|Episode|Specimen|Container|Accession|Animal|Subject|Trial"
     r"|Prescription|Treatment|Transaction|ClinicalTrial)\w*(?:IDs?|Number|Identifiers?|Identification)$"
 )
 """Ids of orders and samples: many systems write the procedure's code there, so only long ones with digits count."""
@@ -113,7 +113,7 @@ class Known:
     words: frozenset[str] = frozenset()
     births: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset()
-    numbers: frozenset[int] = frozenset()
+    numbers: tuple[Identifier, ...] = ()
     wide: tuple[bytes, ...] = ()
     passed: dict[bytes, object] = field(default_factory=dict)
 
@@ -134,7 +134,7 @@ class Known:
         long += [("address", text) for text in sorted(by.get("address", ()))]
         long += [("place", text) for text in sorted(by.get("place", ())) if text not in made_text]
         births = frozenset(by.get("birth-date", ()))
-        numbers = {int(text) for text in ids | by.get("phone", set()) if text.isdecimal() and len(text) >= 8}
+        numbers = [(kind, text.lstrip("0")) for kind, text in long if text.isdecimal() and len(text) >= 8]
         return cls(
             identifiers=every,
             short_names=frozenset(name for name in names if len(name) < 5),
@@ -144,7 +144,7 @@ class Known:
             words=frozenset(by.get("place-word", ())) - makers,
             births=births,
             dates=frozenset(by.get("date", ())) - births,
-            numbers=frozenset(numbers | {int(day) for day in births}),
+            numbers=tuple(numbers),
             wide=tuple(sorted(needle for text in by.get("wide", ()) for needle in _encoded(text))),
         )
 

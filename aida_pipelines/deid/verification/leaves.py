@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -20,6 +21,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset, read_sequence
 
 from aida_pipelines.deid.verification.pieces import LONG_VRS, SHORT_VRS
+from aida_pipelines.dicom.quiet import quiet_pydicom
 
 TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 SHAPED_VRS = frozenset({"AS", "DA", "DS", "DT", "IS", "TM", "UI"})
@@ -62,14 +64,10 @@ class Leaf:
         if self.ascii:
             return (self.value.decode("ascii").strip("\0 "),)
         found = []
-        try:
+        with suppress(LookupError, ValueError), quiet_pydicom():
             found.append(str(decode_bytes(self.value, list(self.charset), _DELIMITERS)))
-        except (LookupError, ValueError, UnicodeError):
-            pass
-        try:
+        with suppress(UnicodeError):
             found.append(self.value.decode("utf-8"))
-        except UnicodeError:
-            pass
         found += [self.value.decode("latin-1"), _ESCAPE.sub(b"", self.value).decode("latin-1")]
         return tuple(dict.fromkeys(text.strip("\0 ") for text in found))
 

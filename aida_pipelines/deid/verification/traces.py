@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from struct import calcsize, iter_unpack
 
 from aida_pipelines.deid.verification.days import all_days
@@ -76,7 +76,7 @@ class Traces:
         dates: DA and DT values by path.
         mentioned: Everything in it that looks like a UID, in values, texts and bytes.
         texts: Its texts by their own tag: folded with and without digraphs, their words, squeezed, days.
-        numbers: Whole numbers that are large enough to be an id or a date, by their own tag.
+        numbers: The digits of numbers that are large enough to be an id or a date, by their own tag.
         views: Its bytes, folded, and the same without separators; each with what in them is no sign.
     """
 
@@ -85,7 +85,7 @@ class Traces:
     dates: tuple[At, ...] = ()
     mentioned: frozenset[str] = frozenset()
     texts: tuple[Text, ...] = ()
-    numbers: frozenset[tuple[str, int]] = frozenset()
+    numbers: frozenset[tuple[str, str]] = frozenset()
     views: tuple[View, ...] = ()
 
     @property
@@ -141,7 +141,7 @@ def traces_of(tag: int, leaves: Iterable[Leaf], raw: bytes | None = None) -> Tra
     """
     mentioned: set[str] = set()
     texts: list[Text] = []
-    numbers: set[tuple[str, int]] = set()
+    numbers: set[tuple[str, str]] = set()
     excused: list[bytes] = []
     leaves = list(leaves)
     for _, values in uids_at(leaves):
@@ -156,12 +156,12 @@ def traces_of(tag: int, leaves: Iterable[Leaf], raw: bytes | None = None) -> Tra
             for reading in leaf.readings():
                 if reading:
                     texts.append(_text(own, reading))
-                    mentioned.update(_UID.findall(reading))
         else:
             numbers.update((own, number) for number in _binary(leaf.vr, leaf.value))
             for run in _readable(leaf.value):
                 texts.append(_text(own, run))
-                mentioned.update(_UID.findall(run))
+    for text in texts:
+        mentioned.update(_UID.findall(text.spelt))
     if raw is not None:
         mentioned.update(uid.decode("ascii") for uid in _UID_BYTES.findall(raw))
     return Traces(
@@ -180,9 +180,12 @@ def found_in(traces: Traces, known: Known) -> Iterator[tuple[str, str]]:
     for text in traces.texts:
         for kind in _in_text(text, known):
             yield kind, text.tag
-    for tag, number in traces.numbers:
-        if number in known.numbers:
-            yield "id", tag
+    for tag, digits in traces.numbers:
+        for kind, number in known.numbers:
+            if number == digits or (len(number) > 8 and number in digits):
+                yield kind, tag
+        if len(digits) in (8, 12, 14) and digits[:8] in known.births:
+            yield "birth-date", tag
     for view in traces.views:
         for kind in _in_bytes(view, known):
             yield kind, "bytes"
@@ -214,7 +217,9 @@ def _in_bytes(view: View, known: Known) -> Iterator[str]:
     for name in known.long_names:
         if len(name) > 5 and name.isascii():
             needle = name.encode("ascii")
-            if needle in view.spelt and view.spelt.count(needle) > view.harmless.count(needle):
+            if (needle in view.spelt and view.spelt.count(needle) > view.harmless.count(needle)) or (
+                len(name) > 6 and needle in view.bare
+            ):
                 yield "name"
                 break
     bare = view.bare
@@ -263,23 +268,26 @@ def _parts(value: bytes) -> list[bytes]:
     return [part.strip(b"\0 ") for part in value.split(b"\\")]
 
 
-def _written(value: bytes) -> Iterator[int]:
-    """Whole numbers in a decimal or integer string."""
+def _written(value: bytes) -> Iterator[str]:
+    """The digits of decimal or integer strings: as written, and as the whole number that they stand for."""
     if len(value) < 4:
         return
     for part in _parts(value):
         if len(part) < 4:
             continue
-        try:
-            number = Decimal(part.decode("ascii"))
-            whole = int(number) if abs(number.adjusted()) < 24 else 0
-        except (InvalidOperation, ValueError):
+        text = part.decode("ascii").lstrip("+-").lower()
+        if len(text) < 7 and "e" not in text:
             continue
-        if abs(whole) >= _LEAST_NUMBER:
-            yield abs(whole)
+        mantissa, _, exponent = text.partition("e")
+        digits = mantissa.replace(".", "").strip("0")
+        if len(digits) > 7 and not exponent:
+            yield mantissa.replace(".", "").lstrip("0")
+        number = Decimal(text)
+        if number >= _LEAST_NUMBER and number.adjusted() < 24:
+            yield str(int(number))
 
 
-def _binary(vr: str, value: bytes) -> Iterator[int]:
+def _binary(vr: str, value: bytes) -> Iterator[str]:
     """Whole numbers in a binary value, in both byte orders."""
     code = _INTEGERS.get(vr) or _FLOATS.get(vr)
     if code is None or not value:
@@ -290,7 +298,7 @@ def _binary(vr: str, value: bytes) -> Iterator[int]:
     for order in "<>":
         for (number,) in iter_unpack(order + code, value):
             if _LEAST_NUMBER <= abs(number) < 1e20 and number == int(number):
-                yield abs(int(number))
+                yield str(abs(int(number)))
 
 
 def _readable(value: bytes) -> Iterator[str]:
