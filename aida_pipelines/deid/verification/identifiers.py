@@ -51,7 +51,6 @@ _INSTITUTION = re.compile(
 )
 _STATION = re.compile(r"StationName$|AETitle$")
 _DEVICE = re.compile(r"SerialNumber$|^GantryID|^DetectorID|^PlateID|^CassetteID|^DeviceID|^GeneratorID")
-_MAKER = re.compile(r"Manufacturer|ModelName|SoftwareVersions")
 _STAFF_CODES = "00401101"
 """Person Identification Code Sequence: who did it, as a code; its meaning is a name."""
 
@@ -76,9 +75,13 @@ _COMMON = frozenset(
     surgery sweden sverige system systems teaching technologies technology universitet universitets
     universitetssjukhus universitetssjukhuset universitat university vagen gatan vardcentral vardcentralen workstation
     default unknown anonymous anonymized removed console server client public hospitalet
+
+    acuson agfa brainlab bruker canon carestream elekta esaote fujifilm gems general electric hamamatsu hitachi hologic
+    kodak konica leica marconi mindray minolta mitra nihon olympus philips picker samsung shimadzu siemens sectra
+    toshiba varian ventana aperio united imaging ziehm zeiss
     """.split()
 )
-"""Words that many institutions have in their names: alone they name none."""
+"""Words that many institutions have in their names, and manufacturers' own: alone they name none."""
 
 
 @dataclass(frozen=True)
@@ -119,20 +122,19 @@ class Known:
 
     @classmethod
     def of(cls, identifiers: Iterable[Identifier]) -> Known:
-        """Sort them; what only its maker's own name would give away is left out."""
+        """Sort them; a model's name is no sign where it stands for the institution as well."""
         every = frozenset(identifiers)
         by: dict[str, set[str]] = {}
         for kind, text in sorted(every):
             by.setdefault(kind, set()).add(text)
-        made = by.get("maker", set())
-        makers, made_text = {word for text in made for word in _WORD.findall(text)}, "\n".join(sorted(made))
+        models = by.get("model", set())
         names, ids = by.get("name", set()), by.get("id", set()) | by.get("number", set())
-        ids |= {text for text in by.get("station", ()) if text not in made_text}
+        ids |= {text for text in by.get("station", ()) if not any(text in model for model in models)}
         long = [("id", text) for text in sorted(ids) if len(text) > 5]
         long += [("phone", text) for text in sorted(by.get("phone", ()))]
         long += [("mail", text) for text in sorted(by.get("mail", ()))]
         long += [("address", text) for text in sorted(by.get("address", ()))]
-        long += [("place", text) for text in sorted(by.get("place", ())) if text not in made_text]
+        long += [("place", text) for text in sorted(by.get("place", ())) if text not in models]
         births = frozenset(by.get("birth-date", ()))
         numbers = [(kind, text.lstrip("0")) for kind, text in long if text.isdecimal() and len(text) >= 8]
         return cls(
@@ -141,7 +143,7 @@ class Known:
             long_names=tuple(sorted(name for name in names if len(name) >= 5)),
             short_ids=frozenset(text for text in ids if len(text) < 6),
             squeezed=tuple(long),
-            words=frozenset(by.get("place-word", ())) - makers,
+            words=frozenset(by.get("place-word", ())) - models,
             births=births,
             dates=frozenset(by.get("date", ())) - births,
             numbers=tuple(numbers),
@@ -217,10 +219,10 @@ def _by_keyword(keyword: str, value: str, leaf: Leaf, sight: Sight) -> Iterator[
             yield "phone", number
     elif _ADDRESS.search(keyword):
         yield from _address(value, sight)
-    elif _MAKER.search(keyword):
-        yield "maker", squeezed(value)
+    elif keyword == "ManufacturerModelName":
+        yield "model", squeezed(value)
         for word in _WORD.findall(folded(value)):
-            yield "maker", word
+            yield "model", word
     elif _INSTITUTION.search(keyword):
         if sight.institutions:
             yield from _place(value, sight)
@@ -230,6 +232,14 @@ def _by_keyword(keyword: str, value: str, leaf: Leaf, sight: Sight) -> Iterator[
                 yield "station", text
     elif _DEVICE.search(keyword) and sight.devices:
         yield from _ids(value, sight, least=6)
+
+
+def signs_of(text: str) -> Iterator[str]:
+    """Kinds of identifiers that show by their form alone, whoever's they are."""
+    if "@" in text and _MAIL.search(text):
+        yield "mail"
+    if len(text) > 9 and any(personal_numbers(text)):
+        yield "id"
 
 
 def _anywhere(value: str) -> Iterator[Identifier]:

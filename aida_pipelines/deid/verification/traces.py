@@ -13,7 +13,7 @@ from decimal import Decimal
 from struct import calcsize, iter_unpack
 
 from aida_pipelines.deid.verification.days import all_days
-from aida_pipelines.deid.verification.identifiers import Known, day_of, uids_of
+from aida_pipelines.deid.verification.identifiers import Known, day_of, signs_of, uids_of
 from aida_pipelines.deid.verification.leaves import SHAPED_VRS, TEXT_VRS, Leaf
 from aida_pipelines.deid.verification.names import digraphed, folded
 
@@ -104,6 +104,7 @@ class Text:
     squeezed: str
     whole: frozenset[str]
     days: frozenset[str]
+    signs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,7 @@ def found_in(traces: Traces, known: Known) -> Iterator[tuple[str, str]]:
 
 
 def _in_text(text: Text, known: Known) -> Iterator[str]:
+    yield from text.signs
     if not known.short_names.isdisjoint(text.words):
         yield "name"
     spelt, squeezed = text.spelt, text.squeezed
@@ -252,6 +254,7 @@ def _text(tag: str, text: str) -> Text:
         squeezed=squeezed,
         whole=frozenset(_squeezed(part) for part in _PARTS.split(low)),
         days=all_days(spelt),
+        signs=tuple(dict.fromkeys(signs_of(spelt))),
     )
 
 
