@@ -63,7 +63,7 @@ _ENTRY = 400
 
 _CHARSET, _IDENTITY_REMOVED = 0x00080005, 0x00120062
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
-_PATIENT_ID, _ISSUER = 0x00100020, 0x00100021
+_PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _REQUIRED = (_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES)
 _METHOD, _METHOD_CODES = 0x00120063, 0x00120064
 
@@ -91,7 +91,8 @@ class Finding:
             ``date``, ``uid``: an identifier of the source; ``date-shift``: dates have not moved together; ``uid-map``:
             a UID has not one successor; ``file-meta``: more is said than must be, or something else than in the data
             set; ``pixels``: they are not the source's; ``subject``: not the one that the patient had before;
-            ``incomplete``: the header can't be read to its end, or something required is missing.
+            ``age``: over 90 years; ``incomplete``: the header can't be read to its end, or something required is missing
+            or not what it must be.
         where: The attribute's tag as eight hexadecimal digits, or ``bytes`` for the raw search.
     """
 
@@ -142,7 +143,9 @@ class Verifier:
         elif Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in options:
             self._dates = "moved"
         devices_kept = Option.RETAIN_DEVICE_IDENTITY in options
-        cleaned = {name for rule in profile.rules if rule.action is not Action.KEEP for name in rule.attributes}
+        cleaned = {
+            name for rule in profile.rules if rule.action is not Action.KEEP for name in rule.attributes
+        }
         self._sight = Sight(
             ordinary=frozenset(ordinary),
             institutions=Option.RETAIN_INSTITUTION_IDENTITY not in options,
@@ -366,8 +369,12 @@ class Verifier:
         written: dict[int, bytes],
         patient: bytes,
     ) -> Iterator[Finding]:
-        if written.get(_IDENTITY_REMOVED, b"")[-4:].strip(b"\0 ") != b"YES":
-            yield Finding("incomplete", f"{_IDENTITY_REMOVED:08x}")
+        subject = result.subject.encode("ascii")
+        for tag, expected in ((_IDENTITY_REMOVED, b"YES"), (_PATIENT_ID, subject), (_PATIENT_NAME, subject)):
+            if written.get(tag, b"")[8:].strip(b"\0 ") != expected:
+                yield Finding("incomplete", f"{tag:08x}")
+        if _METHOD not in written or _METHOD_CODES not in written:
+            yield Finding("incomplete", f"{_METHOD:08x}")
         uids = {traces.where: traces.uids for traces in lively if traces.uids}
         for tag in _REQUIRED:
             if not any(values[0] for _, values in uids.get(f"{tag:08x}", ())):
@@ -459,5 +466,6 @@ def _flat(dates: Iterable[tuple[At, ...]]) -> list[At]:
 def _says_method(leaf: Leaf) -> bool:
     """Whether a value of the method or its codes says nothing but how it was done."""
     return all(
-        _METHOD_TEXT.fullmatch(value) or _METHOD_WORDS.issuperset(value.lower().split()) for value in leaf.values()
+        _METHOD_TEXT.fullmatch(value) or _METHOD_WORDS.issuperset(value.lower().split())
+        for value in leaf.values()
     )

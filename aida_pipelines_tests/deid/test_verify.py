@@ -113,11 +113,7 @@ def test_dates_that_did_not_move_are_caught(deidentifier, verifier, research, in
     careless = research.model_copy(update={"rules": (*research.rules, rule)})
     result = deidentifier(careless).deidentify(instance(IDENTITY))
     one = verifier(research)
-    places = {
-        finding.where
-        for finding in one.findings(result)
-        if finding.kind == "date"
-    }
+    places = {finding.where for finding in one.findings(result) if finding.kind == "date"}
     assert places == {"00080020", "00100030"}
 
 

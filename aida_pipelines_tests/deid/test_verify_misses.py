@@ -116,7 +116,13 @@ TEXTS = {
 A_TIME = {("digits with points", "a time that is none")}
 """What is a time after all: 12:12:12.1212."""
 
-SHORT = {"a short name", "the genitive of a short name", "a name with a number", "a given name", "another name"}
+SHORT = {
+    "a short name",
+    "the genitive of a short name",
+    "a name with a number",
+    "a given name",
+    "another name",
+}
 """Too short to be looked for in bytes that are no text, unless they stand in a run of plain characters."""
 
 
@@ -193,7 +199,9 @@ TEXTUAL = {
 BINARY = {
     "bytes": text(0x52009999, "OB", "utf-8"),
     "bytes in Latin-1": text(0x52009999, "OW", "latin-1"),
-    "unknown bytes": lambda words: encode_element(0x60110010, "UN", b"\1\2" + words.encode() + b"\0", EXPLICIT),
+    "unknown bytes": lambda words: encode_element(
+        0x60110010, "UN", b"\1\2" + words.encode() + b"\0", EXPLICIT
+    ),
     "UTF-16": text(0x52009999, "OB", "utf-16-le"),
     "UTF-16, big endian": text(0x52009999, "OB", "utf-16-be"),
     "bytes three levels down": lambda words: nested(
@@ -231,7 +239,8 @@ def test_every_miss_in_text_is_found(verifier, research, clean, carrier):
     unseen = [
         words
         for words, (planted, kind) in TEXTS.items()
-        if (words, carrier) not in A_TIME and kind not in kinds(one, with_more(clean, TEXTUAL[carrier](planted)))
+        if (words, carrier) not in A_TIME
+        and kind not in kinds(one, with_more(clean, TEXTUAL[carrier](planted)))
     ]
     assert unseen == []
 

@@ -70,9 +70,14 @@ def cut(
                 end = value + length
             if end > stop:
                 raise UncutError
-            if end - position <= most or vr in (b"SQ", b"UT", b"LT", b"ST", b"UC") or data[value : value + 2] in (
-                b"\xfe\xff",
-                b"\xff\xfe",
+            if (
+                end - position <= most
+                or vr in (b"SQ", b"UT", b"LT", b"ST", b"UC")
+                or data[value : value + 2]
+                in (
+                    b"\xfe\xff",
+                    b"\xff\xfe",
+                )
             ):
                 pieces.append((group << 16 | element, bytes(data[position:end])))
             position = end

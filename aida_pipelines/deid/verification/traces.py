@@ -29,6 +29,9 @@ _SHAPES = {
     "TM": re.compile(rb"\d{2}(:?\d{2}(:?\d{2}(\.\d{1,6})?)?)?"),
     "UI": re.compile(rb"[0-9.]{1,64}"),
 }
+_OLD = re.compile(rb"(?:09[1-9]|[1-9]\d\d)Y")
+"""Ages over 90: those over 89 are to become 90."""
+
 _INTEGERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q"}
 _FLOATS = {"FL": "f", "FD": "d"}
 _LEAST_NUMBER = 1_000_000
@@ -77,6 +80,7 @@ class Traces:
         mentioned: Everything in it that looks like a UID, in values, texts and bytes.
         texts: Its texts by their own tag: folded with and without digraphs, their words, squeezed, days.
         numbers: The digits of numbers that are large enough to be an id or a date, by their own tag.
+        old: Tags of ages that few people reach.
         views: Its bytes, folded, and the same without separators; each with what in them is no sign.
     """
 
@@ -86,12 +90,8 @@ class Traces:
     mentioned: frozenset[str] = frozenset()
     texts: tuple[Text, ...] = ()
     numbers: frozenset[tuple[str, str]] = frozenset()
+    old: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
-
-    @property
-    def silent(self) -> bool:
-        """Whether there is nothing in it to be searched."""
-        return not (self.texts or self.numbers or self.views)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,7 @@ def traces_of(tag: int, leaves: Iterable[Leaf], raw: bytes | None = None) -> Tra
     texts: list[Text] = []
     numbers: set[tuple[str, str]] = set()
     excused: list[bytes] = []
+    old: list[str] = []
     leaves = list(leaves)
     for _, values in uids_at(leaves):
         mentioned.update(values)
@@ -151,6 +152,8 @@ def traces_of(tag: int, leaves: Iterable[Leaf], raw: bytes | None = None) -> Tra
         own, vr = leaf.path[-8:], leaf.vr
         if vr in SHAPED_VRS and _is_shaped(leaf):
             excused.append(leaf.value)
+            if vr == "AS" and any(_OLD.fullmatch(part) for part in _parts(leaf.value)):
+                old.append(own)
             if vr in ("DS", "IS"):
                 numbers.update((own, number) for number in _written(leaf.value))
         elif vr in TEXT_VRS or vr in SHAPED_VRS:
@@ -172,6 +175,7 @@ def traces_of(tag: int, leaves: Iterable[Leaf], raw: bytes | None = None) -> Tra
         mentioned=frozenset(mentioned),
         texts=tuple(texts),
         numbers=frozenset(numbers),
+        old=tuple(old),
         views=tuple(_views(raw, excused)) if raw is not None else (),
     )
 
@@ -181,6 +185,8 @@ def found_in(traces: Traces, known: Known) -> Iterator[tuple[str, str]]:
     for text in traces.texts:
         for kind in _in_text(text, known):
             yield kind, text.tag
+    for tag in traces.old:
+        yield "age", tag
     for tag, digits in traces.numbers:
         for kind, number in known.numbers:
             if number == digits or (len(number) > 8 and number in digits):
@@ -339,4 +345,3 @@ def _replaced(data: bytes, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
     for old, new in pairs:
         data = data.replace(old, new)
     return data
-
