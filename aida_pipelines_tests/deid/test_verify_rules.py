@@ -8,6 +8,7 @@ import copy
 import re
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from struct import pack
 from types import SimpleNamespace
 
@@ -204,7 +205,7 @@ UIDS = {0x00200052: ("UI", b"1.2.752.1.1.9"), 0x00081167: ("UI", b"1.2.752.1.1.1
     [
         (lambda: lambda uid, _: uid, "uid"),
         (lambda: lambda uid, _: uid if uid.startswith("1.2.840") else "2.25.1", "uid-map"),
-        (lambda: lambda uid, _, n=iter(range(1000)): f"2.25.{next(n)}", "uid-map"),
+        (lambda: lambda uid, _, counted=count(): f"2.25.{next(counted)}", "uid-map"),  # noqa: B008
         (lambda: lambda uid, _: "1.2.840.10008.1.2", "uid-map"),
         (lambda: lambda uid, _: "", "incomplete"),
     ],
@@ -235,7 +236,7 @@ DATES = {
     ("shift", "kind"),
     [
         (lambda: lambda day, _: day, "date"),
-        (lambda: lambda day, _, n=iter(range(1, 1000)): day + timedelta(next(n)), "date-shift"),
+        (lambda: lambda day, _, counted=count(1): day + timedelta(next(counted)), "date-shift"),  # noqa: B008
         (lambda: lambda day, _: day.replace(day=28), "date-shift"),
     ],
     ids=["not at all", "each by another number of days", "all to one day"],

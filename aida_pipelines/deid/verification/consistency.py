@@ -6,6 +6,7 @@ Each check compares what stands in the same place before and after; none knows h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from aida_pipelines.deid.verification.identifiers import DUMMY_DAYS, PUBLIC_ROOTS
@@ -25,7 +26,7 @@ def pairs_of(before: Mapping[str, Sequence[At]], after: Mapping[str, Sequence[At
     for tag, there in after.items():
         here = before.get(tag, ())
         if len(here) == len(there) and all(a[0] == b[0] for a, b in zip(here, there, strict=True)):
-            matched = zip(here, there, strict=True)
+            matched: Iterable[tuple[At, At]] = zip(here, there, strict=True)
         else:
             matched = _matched(here, there)
         for (_, old), (_, new) in matched:
@@ -49,12 +50,44 @@ def one_to_one(pairs: Iterable[Pair]) -> tuple[list[Pair], bool]:
     return list(forth.items()), true
 
 
-def offsets(before: Iterable[At], after: Iterable[At]) -> set[int] | None:
-    """By how many days all dates have moved.
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How dates have moved.
 
-    Returns:
-        The numbers that explain every date of the output by one in the same place of the source; None if there is
-        no date to be explained. Empty if they have not moved together; never 0 alone.
+    Attributes:
+        days: By how many days, if that can be told.
+        wrong: Kind (``date``: it stands where it stood; ``date-shift``: not as far as the others) and place.
+    """
+
+    days: int | None = None
+    wrong: tuple[tuple[str, str], ...] = ()
+
+
+def moved(before: Sequence[At], after: Sequence[At], *, together: bool) -> Moved:
+    """Compare dates with those that stood in the same place.
+
+    Args:
+        before: The source's.
+        after: The output's.
+        together: Whether all are to move by one number of days, never 0; else none may be there.
+    """
+    if not together:
+        return Moved(wrong=tuple(("date", place) for place in _recurring(before, after)))
+    still = _unmoved(before, after)
+    if still:
+        return Moved(wrong=tuple(("date", place) for place in still))
+    possible = _offsets(before, after)
+    if possible is None:
+        return Moved()
+    if not possible:
+        return Moved(wrong=(("date-shift", "bytes"),))
+    return Moved(days=min(possible) if len(possible) == 1 else None)
+
+
+def _offsets(before: Iterable[At], after: Iterable[At]) -> set[int] | None:
+    """The numbers of days that explain every date of the output by one in the same place of the source.
+
+    None if there is no date to be explained; never 0.
     """
     there: dict[str, set[int]] = {}
     for path, values in before:
@@ -67,7 +100,7 @@ def offsets(before: Iterable[At], after: Iterable[At]) -> set[int] | None:
     return None if candidates is None else candidates - {0}
 
 
-def unmoved(before: Iterable[At], after: Iterable[At]) -> list[str]:
+def _unmoved(before: Iterable[At], after: Iterable[At]) -> list[str]:
     """The tags of attributes in which all of a date stands as it stood: a whole day, or what is none."""
     old = {(path, value) for path, values in before for value in values if value}
     same: dict[str, bool] = {}
@@ -78,10 +111,10 @@ def unmoved(before: Iterable[At], after: Iterable[At]) -> list[str]:
     return sorted({path[-8:] for path, all_old in same.items() if all_old})
 
 
-def recurring(before: Iterable[At], after: Iterable[At]) -> bool:
-    """Whether any day of the source is in the output."""
+def _recurring(before: Iterable[At], after: Iterable[At]) -> list[str]:
+    """The tags of attributes that hold a date which is anywhere in the source."""
     days = {value for _, values in before for value in values if value} - DUMMY_DAYS
-    return any(value in days for _, values in after for value in values)
+    return sorted({path[-8:] for path, values in after if not days.isdisjoint(values)})
 
 
 def is_pixel_data(data: Data, start: int, stop: int, *, implicit: bool, big_endian: bool) -> bool:

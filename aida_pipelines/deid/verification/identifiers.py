@@ -66,20 +66,19 @@ _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
 
 _COMMON = frozenset(
     """
-    academic avdelning avdelningen cancer center centre central centrum childrens clinic clinical clinique college
-    department dept diagnostic diagnostics district domain enhet exempel faculty foundation general health healthcare
-    hopital hospital hospitals imaging institut institute institution international klinik kliniken laboratory
-    lasarett lasarettet medical medicin medicine memorial mottagning mottagningen national neuroradiology nuclear
-    nuklearmedicin oncology pathology physics private radiologi radiologie radiology region regional regionen research
-    rontgen saint sankt school science sciences scanner section service services sjukhus sjukhuset station street
-    surgery sweden sverige system systems teaching technologies technology universitet universitets
-    universitetssjukhus universitetssjukhuset universitat university vagen gatan vardcentral vardcentralen workstation
-    default unknown anonymous anonymized removed console server client public hospitalet
-
-    acuson agfa brainlab bruker canon carestream elekta esaote fujifilm gems general electric hamamatsu hitachi hologic
-    kodak konica leica marconi mindray minolta mitra nihon olympus philips picker samsung shimadzu siemens sectra
-    toshiba varian ventana aperio united imaging ziehm zeiss
-    """.split()
+    academic avdelning avdelningen cancer center centre central centrum childrens clinic clinical clinique
+    college department dept diagnostic diagnostics district domain enhet exempel faculty foundation general
+    health healthcare hopital hospital hospitals imaging institut institute institution international klinik
+    kliniken laboratory lasarett lasarettet medical medicin medicine memorial mottagning mottagningen national
+    neuroradiology nuclear nuklearmedicin oncology pathology physics private radiologi radiologie radiology
+    region regional regionen research rontgen saint sankt school science sciences scanner section service
+    services sjukhus sjukhuset station street surgery sweden sverige system systems teaching technologies
+    technology universitet universitets universitetssjukhus universitetssjukhuset universitat university vagen
+    gatan vardcentral vardcentralen workstation default unknown anonymous anonymized removed console server
+    client public hospitalet acuson agfa brainlab bruker canon carestream elekta esaote fujifilm gems general
+    electric hamamatsu hitachi hologic kodak konica leica marconi mindray minolta mitra nihon olympus philips
+    picker samsung shimadzu siemens sectra toshiba varian ventana aperio united imaging ziehm zeiss
+    """.split()  # noqa: SIM905 - a list would be a page long
 )
 """Words that many institutions have in their names, and manufacturers' own: alone they name none."""
 

@@ -7,18 +7,18 @@ character sets are often wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
-from typing import Any
 
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset, read_sequence
+from pydicom.tag import BaseTag
 
 from aida_pipelines.deid.verification.pieces import LONG_VRS, SHORT_VRS
 from aida_pipelines.dicom.quiet import quiet_pydicom
@@ -30,6 +30,9 @@ SHAPED_VRS = frozenset({"AS", "DA", "DS", "DT", "IS", "TM", "UI"})
 _PLAIN = TEXT_VRS | SHAPED_VRS
 _ESCAPE = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
 _DELIMITERS = {0x5C, 0x0D, 0x0A, 0x09, 0x0C, 0x5E, 0x3D}
+_ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+"""How a sequence's value starts, in both byte orders."""
+
 _ASCII: tuple[str, ...] = ("iso8859",)
 
 
@@ -116,10 +119,8 @@ def leaves_of(raw: bytes, before: bytes, *, implicit: bool, big_endian: bool) ->
     rest = stream.read()
     if any(rest):
         raise ValueError
-    skipped = set()
-    if before:
-        skipped = {tag for tag in read_dataset(BytesIO(before), implicit, not big_endian).keys()}  # noqa: SIM118
-    return list(_walk(data_set, "", _ASCII, skipped))
+    known = read_dataset(BytesIO(before), implicit, not big_endian).keys() if before else ()
+    return list(_walk(data_set, "", _ASCII, frozenset(known)))
 
 
 def charsets(value: bytes) -> Sequence[str]:
@@ -131,35 +132,39 @@ def charsets(value: bytes) -> Sequence[str]:
         return _ASCII
 
 
-def _walk(data_set: Dataset, above: str, charset: Sequence[str], skipped: Any = ()) -> Iterator[Leaf]:
+def _walk(
+    data_set: Dataset, above: str, charset: Sequence[str], skipped: frozenset[BaseTag] = frozenset()
+) -> Iterator[Leaf]:
     stored = list(data_set.values())
     for element in stored:
         if element.tag == 0x00080005 and isinstance(element, RawDataElement):
             charset = charsets(element.value or b"")
     for element in stored:
-        if element.tag in skipped:
-            continue
-        path = f"{above}{int(element.tag):08x}"
-        vr = element.VR
-        if isinstance(element, RawDataElement):
-            if vr is None or vr == "UN":
-                vr = _vr_of(data_set, element)
-            if vr != "SQ":
-                value = element.value or b""
-                if vr == "UN" and value[:4] in (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"):
-                    items = _hidden_items(value)
-                    if items is not None:
-                        for item in items:
-                            yield from _walk(item, path, charset)
-                        continue
-                yield Leaf(path, vr, value, charset)
-                continue
+        if element.tag not in skipped:
+            yield from _element(data_set, element, f"{above}{int(element.tag):08x}", charset)
+
+
+def _element(
+    data_set: Dataset, element: RawDataElement | DataElement, path: str, charset: Sequence[str]
+) -> Iterator[Leaf]:
+    items: Iterable[Dataset] | None = None
+    if isinstance(element, RawDataElement):
+        value, vr = element.value or b"", element.VR
+        if vr is None or vr == "UN":
+            vr = _vr_of(data_set, element)
+        if vr == "UN" and value[:4] in _ITEM_TAGS:
+            items = _hidden_items(value)
+        if vr != "SQ" and items is None:
+            yield Leaf(path, vr, value, charset)
+            return
+    if items is None:
         content = data_set[element.tag].value
         if isinstance(content, bytes):
             yield Leaf(path, "UN", content, charset)
-        else:
-            for item in content or ():
-                yield from _walk(item, path, charset)
+            return
+        items = content or ()
+    for item in items:
+        yield from _walk(item, path, charset)
 
 
 def _vr_of(data_set: Dataset, element: RawDataElement) -> str:
@@ -172,7 +177,7 @@ def _vr_of(data_set: Dataset, element: RawDataElement) -> str:
         except Exception:  # noqa: BLE001 - what the dictionary promises, the bytes don't keep
             return "UN"
     vr = _dictionary_vr(int(element.tag))
-    if vr == "SQ" and element.value and element.value[:4] not in (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"):
+    if vr == "SQ" and element.value and element.value[:4] not in _ITEM_TAGS:
         return "UN"
     return vr
 

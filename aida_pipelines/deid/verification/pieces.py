@@ -145,3 +145,40 @@ def file_meta(data: Data) -> tuple[list[Piece], int]:
         _, _, vr, length = _EXPLICIT[0].unpack_from(data, end)
         end += 8 + length if vr in SHORT_VRS else 12 + _LENGTH[0].unpack_from(data, end + 8)[0]
     return cut(data, position, end, implicit=False, big_endian=False), end
+
+
+def items_of(raw: bytes, *, implicit: bool, big_endian: bool) -> list[bytes]:
+    """The contents of a sequence's items.
+
+    Args:
+        raw: The sequence, head included.
+        implicit: Whether its elements are written without their VR.
+        big_endian: In which byte order.
+
+    Raises:
+        UncutError: They don't add up.
+    """
+    head = _IMPLICIT[big_endian].unpack_from
+    position, stop = 8 if implicit else 12, len(raw)
+    length = _LENGTH[big_endian].unpack_from(raw, position - 4)[0]
+    items: list[bytes] = []
+    try:
+        while position < stop:
+            group, element, size = head(raw, position)
+            tag, position = group << 16 | element, position + 8
+            if tag == _SEQUENCE_END and length == UNDEFINED:
+                break
+            if tag != _ITEM:
+                raise UncutError
+            if size == UNDEFINED:
+                end = _after_elements(raw, position, stop, implicit=implicit, big=big_endian, depth=0)
+                items.append(raw[position : end - 8])
+            else:
+                end = position + size
+                items.append(raw[position:end])
+            position = end
+    except struct_error:
+        raise UncutError from None
+    if position != stop:
+        raise UncutError
+    return items

@@ -44,9 +44,18 @@ _UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")
 _UID_BYTES = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
 _RUNS = re.compile(rb"[\x20-\x7e]{6,}")
 _ESCAPE = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
+_TWO_BYTES = re.compile(rb"[\xc2\xc3\xcc\xcd][\x80-\xbf]")
 _WORDS = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _PARTS = re.compile(r"[\s,;:()^=\\]+")
+_METHOD_TEXT = re.compile(r"aida_pipelines [\w.-]+ [\d.]+|DICOM PS3\.15 \d{4}[a-e]|1131\d\d|DCM")
+_METHOD_WORDS = frozenset(
+    """
+    application basic characteristics clean confidentiality content data dates descriptors device features
+    full graphics identity information institution longitudinal modified option patient pixel private profile
+    recognizable retain safe structured temporal uids visual
+    """.split()  # noqa: SIM905 - a list would be a page long
+)
 _NOT_ALPHANUMERIC = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 _BETWEEN = b"\xff\xff"
 
@@ -177,6 +186,14 @@ def traces_of(tag: int, leaves: Iterable[Leaf], raw: bytes | None = None) -> Tra
         numbers=frozenset(numbers),
         old=tuple(old),
         views=tuple(_views(raw, excused)) if raw is not None else (),
+    )
+
+
+def says_method(leaf: Leaf) -> bool:
+    """Whether a value of the method or its codes says nothing but how it was done."""
+    return all(
+        _METHOD_TEXT.fullmatch(value) or _METHOD_WORDS.issuperset(value.lower().split())
+        for value in leaf.values()
     )
 
 
@@ -322,7 +339,7 @@ def _readable(value: bytes) -> Iterator[str]:
 def _views(raw: bytes, excused: list[bytes]) -> Iterator[View]:
     readings = {raw: None}
     if not raw.isascii():
-        readings[raw.decode("utf-8", "ignore").encode("latin-1", "ignore")] = None
+        readings[_TWO_BYTES.sub(_as_latin, raw)] = None
     if b"\x1b" in raw:
         readings[_ESCAPE.sub(b"", raw)] = None
     for reading in list(readings):
@@ -337,6 +354,11 @@ def _views(raw: bytes, excused: list[bytes]) -> Iterator[View]:
             spellings.append(digraphs)
         for spelt in spellings:
             yield View(raw, spelt, spelt.translate(None, _NOT_ALPHANUMERIC), harmless, bare_harmless)
+
+
+def _as_latin(match: re.Match[bytes]) -> bytes:
+    """A character of two bytes in UTF-8 as one in Latin-1; nothing for an accent that stands apart."""
+    return match.group().decode("utf-8").encode("latin-1", "ignore")
 
 
 def _replaced(data: bytes, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
