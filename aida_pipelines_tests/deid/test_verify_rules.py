@@ -6,6 +6,7 @@ names elsewhere as well.
 
 import copy
 import re
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -23,6 +24,7 @@ from aida_pipelines.deid.rules import _UNLISTED, RuleBook
 from aida_pipelines.dicom.encode import encode_element, encode_item
 from aida_pipelines.dicom.parse import EXPLICIT, LONG_VRS
 from aida_pipelines.errors import Quarantine
+from aida_pipelines_tests.deid.sowing import PLACES, SPELLINGS
 
 NAME, NUMBER, UID, BIRTH = b"ZACKRISSON", 1471190086, b"1.2.752.1.1.3", b"19121212"
 KNOWN = {
@@ -366,6 +368,30 @@ def test_pixel_data_that_are_not_the_sources_are_noticed(deidentifier, verifier,
     assert one.findings(blanked) == []
     for what, spoilt in spoilt_pixels(result):
         assert {finding.kind for finding in one.findings(spoilt)} == {"pixels"}, what
+
+
+IN_PIXELS = (
+    "JPEG comment", "JPEG comment at the end", "EXIF", "XMP", "IPTC in APP13", "APP0 that is no JFIF",
+    "behind JPEG's end", "JPEG comment of a second frame", "JPEG 2000 comment", "behind JPEG 2000's end",
+    "JP2 box xml ", "JP2 box uuid", "more native pixels than the image has",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_PIXELS)
+@pytest.mark.parametrize(
+    "spelling", ["family name", "12 digits, hyphen", "birth date, ISO", "accession number"]
+)
+def test_comments_in_frames_that_are_not_blanked_are_noticed(
+    deidentifier, verifier, research, monkeypatch, name, spelling
+):
+    (place,) = (place for place in PLACES if place.name == name)
+    source = place.sow(SPELLINGS[spelling][0].encode("latin-1"))
+    one, judge = deidentifier(research), verifier(research)
+    with suppress(Quarantine):
+        judge.verify(one.deidentify(source))
+    monkeypatch.setattr(engine, "foreign_bytes", lambda *args, **kwargs: ())
+    with pytest.raises(Quarantine, match="verification-failed"):
+        judge.verify(one.deidentify(source))
 
 
 def test_a_patient_who_gets_a_second_pseudonym_is_noticed(
