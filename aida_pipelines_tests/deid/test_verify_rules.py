@@ -71,6 +71,12 @@ def vr_of(tag):
 ROWS_BY_TAG = {tag: vr for row in ROWS if (tag := tag_of(row)) and (vr := vr_of(tag)) in IDENTIFYING}
 
 
+@pytest.fixture
+def kept_as_is(monkeypatch):
+    """What is kept is not looked at again: one net less, so that the rule that is off is the only one."""
+    monkeypatch.setattr(engine._Rewriter, "_kept", lambda self, value, *_: value)
+
+
 def with_other_rules(deidentifier, profile, change):
     """A de-identifier whose rules ``change(rules, original)`` makes careless."""
     one = deidentifier(profile)
@@ -118,7 +124,7 @@ def test_the_tables_rows_are_all_there():
 
 @pytest.mark.parametrize("depth", ["at the top", "in a sequence"])
 def test_each_row_of_the_table_that_is_switched_off_is_noticed(
-    deidentifier, verifier, any_profile, instance, depth
+    deidentifier, verifier, any_profile, instance, kept_as_is, depth
 ):
     outcomes = {}
     for tag, vr in ROWS_BY_TAG.items():
@@ -131,8 +137,7 @@ def test_each_row_of_the_table_that_is_switched_off_is_noticed(
             source = instance(KNOWN | {KEPT_SEQUENCE: ("SQ", encode_item(element(tag, vr), EXPLICIT))})
         outcomes[tag] = outcome(one, verifier, any_profile, source)
     assert {f"{tag:08x}": said for tag, said in outcomes.items() if said == "leaks"} == {}
-    # What only the second look at values holds back, whatever the rule says: letters in an offset from UTC.
-    assert {tag for tag, said in outcomes.items() if said == "clean"} == {0x00080201}
+    assert {f"{tag:08x}": said for tag, said in outcomes.items() if said == "clean"} == {}
     assert list(outcomes.values()).count("held") > 500
 
 
@@ -166,19 +171,20 @@ def unlisted(profile, vr):
 
 
 @pytest.mark.parametrize("vr", sorted(vr for vr in _UNLISTED if vr in IDENTIFYING and vr != "UN"))
-def test_a_vrs_rule_that_is_off_is_noticed(deidentifier, verifier, any_profile, instance, vr):
+def test_a_vrs_rule_that_is_off_is_noticed(deidentifier, verifier, any_profile, instance, kept_as_is, vr):
     tags = unlisted(any_profile, vr)
     assert tags or vr == "AE"  # the table names all of these
     for tag in tags[:20]:
         one = switched_off(deidentifier, any_profile, tag)
         inner = encode_item(element(tag, vr), EXPLICIT)
         for extra in ({tag: (vr, IDENTIFYING[vr])}, {KEPT_SEQUENCE: ("SQ", inner)}):
-            said = outcome(one, verifier, any_profile, instance(KNOWN | extra))
-            assert said == "held" or (said == "clean" and tag in (0x00080005, 0x00080201)), hex(tag)
+            assert outcome(one, verifier, any_profile, instance(KNOWN | extra)) == "held", hex(tag)
 
 
 @pytest.mark.parametrize("vr", ["LO", "PN", "UN", "OB", "IS", "UI", "DA", "SQ"])
-def test_private_attributes_that_stay_are_noticed(deidentifier, verifier, any_profile, instance, vr):
+def test_private_attributes_that_stay_are_noticed(
+    deidentifier, verifier, any_profile, instance, kept_as_is, vr
+):
     def change(careless, rules):
         careless.private = SimpleNamespace(resolve=lambda creator, tag, written: (Action.KEEP, written))
 
@@ -276,9 +282,8 @@ def test_a_cleaner_that_cleans_nothing_is_noticed(deidentifier, verifier, resear
     ],
 )
 def test_values_that_are_not_what_they_say_are_noticed(
-    deidentifier, verifier, research, instance, monkeypatch, tag, vr, value
+    deidentifier, verifier, research, instance, kept_as_is, tag, vr, value
 ):
-    monkeypatch.setattr(engine, "is_honest", lambda value, vr, tag: True)
     known = KNOWN | {0x00101000: ("LO", str(NUMBER).encode() + b"\\121212121212")}
     result = deidentifier(research).deidentify(instance(known | {tag: (vr, value)}))
     assert value in result.header
