@@ -35,11 +35,13 @@ from typing import Literal
 from aida_pipelines.contracts.profile import Action, DateMode, DeidProfile, Option
 from aida_pipelines.deid.engine import Deidentified
 from aida_pipelines.deid.verification import consistency
-from aida_pipelines.deid.verification.identifiers import Sight
+from aida_pipelines.deid.verification.edges import edges_of
+from aida_pipelines.deid.verification.identifiers import Known, Sight
+from aida_pipelines.deid.verification.leaves import Leaf
 from aida_pipelines.deid.verification.ledger import Ledger
 from aida_pipelines.deid.verification.memory import Context, Found, Given, Memory
 from aida_pipelines.deid.verification.pieces import Piece, UncutError, cut, file_meta
-from aida_pipelines.deid.verification.traces import At, Traces
+from aida_pipelines.deid.verification.traces import At, Traces, found_in, has_text, traces_of
 from aida_pipelines.dicom.parse import ParsedFile
 from aida_pipelines.errors import Quarantine
 
@@ -142,7 +144,8 @@ class Verifier:
         found += _in_file_meta(header, meta, source.transfer_syntax)
         found += _in_results(result.subject, written)
         found += _in_pixels(result)
-        found += self._compared(result, given, lively, _patient(pieces))
+        found += _at_edges(result, wanted[1])
+        self._compared(result, given, lively, _patient(pieces), found)
         return found
 
     def _plain(self) -> Context:
@@ -166,43 +169,34 @@ class Verifier:
     # --- comparing ----------------------------------------------------------------------------------------
 
     def _compared(
-        self, result: Deidentified, given: list[Given], lively: list[Traces], patient: bytes
-    ) -> Iterator[Finding]:
+        self,
+        result: Deidentified,
+        given: list[Given],
+        lively: list[Traces],
+        patient: bytes,
+        found: list[Finding],
+    ) -> None:
         """What stands in the same place before and after, and in other instances."""
         after = {traces.where: traces.uids for traces in lively if traces.uids}
-        yield from _named(after)
+        found += _named(after)
+        pairs: list[consistency.Pair] = []
         if not self._uids_kept:
-            yield from self._compared_uids(given, lively, after)
-        moved = None
+            found += _still_there(given, lively)
+            pairs, is_mapping = consistency.one_to_one(consistency.pairs_of(_uids_by_tag(given), after))
+            if not is_mapping or not self._ledger.uids_agree(pairs):
+                found.append(Finding("uid-map", "bytes"))
+        days: int | None = None
         if self._dates != "kept":
             moved = self._moved(
                 tuple([one.dates for one in given if one.dates]),
                 tuple([traces.dates for traces in lively if traces.dates]),
             )
-            if moved is not None:
-                yield from (Finding(kind, where) for kind, where in moved.wrong)
-        if not self._ledger.subject_agrees(patient, result.subject, moved.days if moved else None):
-            yield Finding("subject", "bytes")
-
-    def _compared_uids(
-        self, given: list[Given], lively: list[Traces], after: dict[str, tuple[At, ...]]
-    ) -> Iterator[Finding]:
-        known: set[str] = set().union(*[one.own_uids for one in given])
-        for traces in lively:
-            if not known.isdisjoint(traces.mentioned):
-                places = {path[-8:] for path, values in traces.uids if not known.isdisjoint(values)}
-                yield from (Finding("uid", place) for place in sorted(places) or [traces.where])
-        before: dict[str, list[At]] = {}
-        for one in given:
-            if (
-                one.tag >> 16 == 0x0002
-            ):  # may name another instance than the data set, and is not what is remapped
-                continue
-            for at in one.uids:
-                before.setdefault(at[0][:8], []).append(at)
-        pairs, true = consistency.one_to_one(consistency.pairs_of(before, after))
-        if not true or not self._ledger.uids_agree(pairs):
-            yield Finding("uid-map", "bytes")
+            days = moved.days
+            found += [Finding(kind, where) for kind, where in moved.wrong]
+        if not self._ledger.subject_agrees(patient, result.subject, days):
+            found.append(Finding("subject", "bytes"))
+        if not found:
+            self._ledger.enter(pairs, patient, result.subject, days)
 
     def _moved(
         self, before: tuple[tuple[At, ...], ...], after: tuple[tuple[At, ...], ...]
@@ -233,6 +227,25 @@ def _in_file_meta(header: bytes, meta: list[Piece], syntax: str) -> Iterator[Fin
         yield Finding("file-meta", "00020010")
 
 
+def _uids_by_tag(given: list[Given]) -> dict[str, list[At]]:
+    """The data set's UIDs by the top-level attribute that they are in; file meta information may name another."""
+    by_tag: dict[str, list[At]] = {}
+    for one in given:
+        if one.uids and one.tag >> 16 != 0x0002:
+            for at in one.uids:
+                by_tag.setdefault(at[0][:8], []).append(at)
+    return by_tag
+
+
+def _still_there(given: list[Given], lively: list[Traces]) -> Iterator[Finding]:
+    """UIDs of the source in the output, as a value or within any other."""
+    known: set[str] = set().union(*[one.own_uids for one in given])
+    for traces in lively:
+        if not known.isdisjoint(traces.mentioned):
+            places = {path[-8:] for path, values in traces.uids if not known.isdisjoint(values)}
+            yield from (Finding("uid", place) for place in sorted(places) or [traces.where])
+
+
 def _named(uids: dict[str, tuple[At, ...]]) -> Iterator[Finding]:
     """Whether instance, series, study and class have UIDs, and the same in the file meta information."""
     for tag in _REQUIRED:
@@ -253,6 +266,26 @@ def _in_results(subject: str, written: list[Piece]) -> Iterator[Finding]:
         if by_tag.get(tag, b"")[8:].strip(b"\0 ") != value:
             yield Finding("incomplete", f"{tag:08x}")
     yield from (Finding("incomplete", f"{tag:08x}") for tag in (_METHOD, _METHOD_CODES) if tag not in by_tag)
+
+
+def _at_edges(result: Deidentified, known: Known) -> Iterator[Finding]:
+    """Identifiers in pixel data where something else than pixels may be."""
+    source, span = result.source, result.source.pixels
+    if span is None or not result.pixels:
+        return
+    encoding = source.encoding
+    for piece in edges_of(
+        source.data,
+        span.start,
+        span.stop,
+        result.blanks,
+        implicit=encoding.implicit,
+        big_endian=encoding.big_endian,
+    ):
+        if not has_text(piece):
+            continue
+        traces = traces_of(span.tag, [Leaf(f"{span.tag:08x}", "OB", piece)], piece)
+        yield from (Finding(kind, where) for kind, where in found_in(traces, known))
 
 
 def _in_pixels(result: Deidentified) -> Iterator[Finding]:

@@ -1,10 +1,13 @@
 """The verifier catches what de-identification would have missed: misses are planted in its result."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from aida_pipelines.contracts.profile import Action, AttributeRule
+from aida_pipelines.deid import verification
 from aida_pipelines.deid.verify import Finding
 from aida_pipelines.dicom.encode import encode_element, encode_item
 from aida_pipelines.dicom.parse import EXPLICIT
@@ -174,3 +177,15 @@ def test_findings_say_where_and_never_what(verifier, research, clean):
     found = one.findings(result)
     assert "vensson" not in repr(found)
     assert "52009999" in {finding.where for finding in found}
+
+
+def test_it_shares_neither_rules_nor_parser_with_what_it_verifies():
+    folder = Path(verification.__file__).parent
+    imported = {
+        name
+        for path in folder.glob("*.py")
+        for name in re.findall(r"(?:from|import) (aida_pipelines[\w.]*)", path.read_text())
+    }
+    assert {name for name in imported if not name.startswith("aida_pipelines.deid.verification")} == {
+        "aida_pipelines.dicom.quiet"
+    }

@@ -256,6 +256,27 @@ def test_every_miss_in_bytes_is_found(verifier, research, clean, carrier):
     assert unseen == []
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("山田", codec)
+        for codec in ("utf-8", "utf-16-le", "utf-16-be", "gb18030", "shift_jis", "euc_jp", "iso2022_jp")
+    ]
+    + [("Иванова", codec) for codec in ("utf-8", "utf-16-le", "utf-16-be", "iso8859_5", "koi8_r", "cp1251")]
+    + [("Παπαδάκη", codec) for codec in ("utf-8", "utf-16-le", "iso8859_7")]
+    + [("김철수", codec) for codec in ("utf-8", "utf-16-be", "euc_kr")],
+)
+def test_a_name_in_a_script_of_its_own_is_found_in_bytes(
+    deidentifier, verifier, research, instance, name, codec
+):
+    person = {0x00080005: ("CS", b"ISO_IR 192"), 0x00100010: ("PN", f"X^Y={name}^Z".encode())}
+    result = deidentifier(research).deidentify(instance(person))
+    value = b"\1\2\3" + name.encode(codec) + b"\4\5"
+    for tag, vr in ((0x52009999, "OB"), (0x52009999, "LT")):
+        spoilt = with_more(result, nested(encode_element(tag, vr, value, EXPLICIT)))
+        assert "name" in kinds(verifier(research), spoilt)
+
+
 def test_a_miss_holds_the_instance_and_says_nothing_of_it(verifier, research, clean):
     spoilt = with_more(clean, TEXTUAL["text"]("Zackrisson"))
     with pytest.raises(Quarantine, match="verification-failed") as held:

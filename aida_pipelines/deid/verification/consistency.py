@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from aida_pipelines.deid.verification.addresses import address_of
 from aida_pipelines.deid.verification.identifiers import DUMMY_DAYS, PUBLIC_ROOTS
 from aida_pipelines.deid.verification.pieces import UNDEFINED, Data
 from aida_pipelines.deid.verification.traces import At
@@ -142,16 +143,14 @@ def is_same_memory(parts: Sequence[bytes | memoryview], data: Data, start: int, 
 
     Nothing is read of the source: a view is of the same bytes if it is at the same address.
     """
-    import pyarrow as pa
-
     if start == stop:
         return not any(len(part) for part in parts)
-    origin, position = pa.py_buffer(memoryview(data)).address, start
+    origin, position = address_of(memoryview(data)), start
     for part in parts:
         if not len(part):
             continue
         if isinstance(part, memoryview):
-            if pa.py_buffer(part).address != origin + position:
+            if address_of(part) != origin + position:
                 return False
         elif part.count(0) != len(part):
             return False

@@ -138,8 +138,8 @@ class Known:
         numbers = [(kind, text.lstrip("0")) for kind, text in long if text.isdecimal() and len(text) >= 8]
         return cls(
             identifiers=every,
-            short_names=frozenset(name for name in names if len(name) < 5),
-            long_names=tuple(sorted(name for name in names if len(name) >= 5)),
+            short_names=frozenset(name for name in names if not _is_long(name)),
+            long_names=tuple(sorted(name for name in names if _is_long(name))),
             short_ids=frozenset(text for text in ids if len(text) < 6),
             squeezed=tuple(long),
             words=frozenset(by.get("place-word", ())) - models,
@@ -195,9 +195,8 @@ def _dates(leaf: Leaf) -> Iterator[Identifier]:
 def _names(value: str, sight: Sight) -> Iterator[Identifier]:
     for spelling in dict.fromkeys((folded(value), digraphed(value))):
         for word in _WORD.findall(spelling):
-            if word in sight.ordinary or len(word) < (2 if word[0] > "\u2e80" else 3):
-                continue
-            yield "name", word
+            if word not in sight.ordinary and len(word) >= (2 if _is_ideographic(word) else 3):
+                yield "name", word
     for word in _WORD.findall(value):
         if not folded(word).isascii():
             yield "wide", word
@@ -295,6 +294,15 @@ def _distinctive(value: str, sight: Sight) -> Iterator[Identifier]:
         for word in _WORD.findall(spelling):
             if len(word) >= 6 and word not in sight.ordinary and word not in _COMMON:
                 yield "place-word", word
+
+
+def _is_long(name: str) -> bool:
+    """Whether a name is looked for within words, too; some scripts don't part them."""
+    return len(name) > 4 or _is_ideographic(name)
+
+
+def _is_ideographic(word: str) -> bool:
+    return word[0] >= "\u2e80"
 
 
 def _encoded(word: str) -> set[bytes]:

@@ -63,7 +63,7 @@ class Leaf:
         return self.value.isascii() and b"\x1b" not in self.value
 
     def readings(self) -> tuple[str, ...]:
-        """The value as text: as declared; as UTF-8, Latin-1 and without escapes, where these differ."""
+        """The value as text: as declared; as UTF-8, by its escapes, as Latin-1, where these differ."""
         if self.ascii:
             return (self.value.decode("ascii").strip("\0 "),)
         found = []
@@ -71,6 +71,10 @@ class Leaf:
             found.append(str(decode_bytes(self.value, list(self.charset), _DELIMITERS)))
         with suppress(UnicodeError):
             found.append(self.value.decode("utf-8"))
+        if b"\x1b" in self.value:
+            for codec in ("iso2022_jp_2", "iso2022_kr"):
+                with suppress(UnicodeError):
+                    found.append(self.value.decode(codec))
         found += [self.value.decode("latin-1"), _ESCAPE.sub(b"", self.value).decode("latin-1")]
         return tuple(dict.fromkeys(text.strip("\0 ") for text in found))
 

@@ -21,14 +21,17 @@ class _Recent:
         self._old: dict[int, int] = {}
 
     def agrees(self, key: int, value: int) -> bool:
-        """Whether this is the key's value, if it is remembered; it is from now on."""
+        """Whether this is the key's value, or the key is not remembered."""
         known = self._young.get(key)
         if known is None:
             known = self._old.get(key, value)
-            if len(self._young) >= MOST:
-                self._young, self._old = {}, self._young
-            self._young[key] = known
         return known == value
+
+    def enter(self, key: int, value: int) -> None:
+        """Remember it."""
+        if len(self._young) >= MOST:
+            self._young, self._old = {}, self._young
+        self._young[key] = value
 
 
 class Ledger:
@@ -40,20 +43,31 @@ class Ledger:
 
     def uids_agree(self, pairs: Iterable[tuple[str, str]]) -> bool:
         """Whether each UID has the successor that it had before, and no other had that successor."""
-        # Python's own string hash: 64 bits, keyed anew in every process. Both directions of all pairs are entered.
-        results = [
-            self._forth.agrees(hash(old), hash(new)) & self._back.agrees(hash(new), hash(old))
+        # Python's own string hash: 64 bits, keyed anew in every process.
+        return all(
+            self._forth.agrees(hash(old), hash(new)) and self._back.agrees(hash(new), hash(old))
             for old, new in pairs
-        ]
-        return all(results)
+        )
 
     def subject_agrees(self, patient: bytes, subject: str, offset: int | None) -> bool:
-        """Whether a patient has one pseudonym, and that one offset in days.
+        """Whether a patient has the pseudonym, and that one the offset, that it had before.
 
         Args:
             patient: Id and issuer as written; empty if there is none.
             subject: The pseudonym.
             offset: By how many days the dates have moved, if that can be told.
         """
-        same = self._subjects.agrees(hash(patient), hash(subject)) if patient else True
+        same = not patient or self._subjects.agrees(hash(patient), hash(subject))
         return same and (offset is None or self._offsets.agrees(hash(subject), offset))
+
+    def enter(
+        self, pairs: Iterable[tuple[str, str]], patient: bytes, subject: str, offset: int | None
+    ) -> None:
+        """Remember an instance in which nothing was found."""
+        for old, new in pairs:
+            self._forth.enter(hash(old), hash(new))
+            self._back.enter(hash(new), hash(old))
+        if patient:
+            self._subjects.enter(hash(patient), hash(subject))
+        if offset is not None:
+            self._offsets.enter(hash(subject), offset)

@@ -327,6 +327,11 @@ def _binary(vr: str, value: bytes) -> Iterator[str]:
                 yield str(abs(int(number)))
 
 
+def has_text(value: bytes) -> bool:
+    """Whether there is any readable run in bytes of any kind."""
+    return next(_readable(value), None) is not None
+
+
 def _readable(value: bytes) -> Iterator[str]:
     """Text in bytes of any kind: runs of characters, and the same where each takes two bytes or four."""
     if len(value) < 6:
