@@ -283,6 +283,14 @@ def test_how_a_specimen_was_prepared_stays_and_whose_it_is_goes(profiles, deiden
     assert "111724" not in steps
 
 
+def test_slides_of_one_specimen_can_still_be_told(profiles, deidentifier):
+    def specimens(number, block):
+        after = written(deidentifier(profiles["pathology"]).deidentify(as_bytes(slide(number, block=block))))
+        return [one.SpecimenUID for one in after.SpecimenDescriptionSequence]
+
+    assert specimens(1, block=1) == specimens(2, block=1) != specimens(3, block=2)
+
+
 def test_dates_of_preparation_and_acquisition_keep_their_interval(profiles, deidentifier):
     after = written(deidentifier(profiles["pathology"]).deidentify(as_bytes(slide())))
     items = (
