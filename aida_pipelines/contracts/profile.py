@@ -272,8 +272,9 @@ class DeidProfile(_Strict):
         description: For the data protection officer: what it keeps and for what use.
         base: The profile that the options modify: PS3.15's Basic Application Level Confidentiality Profile.
         extends: Another profile, whose rules, private, content and layers hold here too, before this one's own.
-            Options, kinds of objects and what is done about text in pixels are each profile's own. Empty once
-            that is done (``extended``).
+            Those for private attributes only where this one takes the option to retain some. Options, kinds of
+            objects and what is done about text in pixels are each profile's own. Empty once that is done
+            (``extended``).
         options: The options of PS3.15 annex E.3 that are taken.
         dates: How dates are modified where they are: with the option for modified dates, and in clinical tables.
         sop_classes: Kinds of objects that are let through; all others are held.
@@ -321,11 +322,12 @@ class DeidProfile(_Strict):
 
     def extended(self, other: DeidProfile) -> DeidProfile:
         """This profile with ``other``'s rules before its own: what ``extends`` asks for."""
+        takes_private = Option.RETAIN_SAFE_PRIVATE in self.options
         return self.model_copy(
             update={
                 "extends": "",
                 "rules": (*other.rules, *self.rules),
-                "private": (*other.private, *self.private),
+                "private": (*(other.private if takes_private else ()), *self.private),
                 "content": (*other.content, *self.content),
                 "layers": (*other.layers, *self.layers),
                 "fingerprint": sha256(f"{self.fingerprint} {other.fingerprint}".encode()).hexdigest(),
