@@ -44,7 +44,7 @@ from aida_pipelines.deid.verification.traces import At, Traces, found_in, has_te
 from aida_pipelines.dicom.parse import ParsedFile
 from aida_pipelines.errors import Quarantine
 
-_IDENTITY_REMOVED = 0x00120062
+_CHARSET, _IDENTITY_REMOVED = 0x00080005, 0x00120062
 _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _REQUIRED = ("00080016", "00080018", "0020000d", "0020000e")
 _SAME = (("00080016", "00020002"), ("00080018", "00020003"))
@@ -212,9 +212,10 @@ class Verifier:
 
 
 def _patient(pieces: list[Piece]) -> bytes:
-    """Patient ID and its issuer as written; empty if there is no id."""
-    patient_id = [raw for tag, raw in pieces if tag == _PATIENT_ID and raw[8:].strip(b"\0 ")]
-    return b"".join(patient_id + [raw for tag, raw in pieces if tag == _ISSUER]) if patient_id else b""
+    """Patient ID and its issuer as written, and the character set that says how; empty if there is no id."""
+    if not any(tag == _PATIENT_ID and raw[8:].strip(b"\0 ") for tag, raw in pieces):
+        return b""
+    return b"".join([raw for tag, raw in pieces if tag in (_CHARSET, _PATIENT_ID, _ISSUER)])
 
 
 def _in_file_meta(header: bytes, meta: list[Piece], syntax: str) -> Iterator[Finding]:
