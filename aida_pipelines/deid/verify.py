@@ -30,7 +30,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
 
 from aida_pipelines.contracts.profile import Action, DateMode, DeidProfile, Option
 from aida_pipelines.deid.engine import Deidentified
@@ -45,7 +44,7 @@ from aida_pipelines.deid.verification.traces import At, Traces, found_in, has_te
 from aida_pipelines.dicom.parse import ParsedFile
 from aida_pipelines.errors import Quarantine
 
-_IDENTITY_REMOVED = 0x00120062
+_CHARSET, _IDENTITY_REMOVED = 0x00080005, 0x00120062
 _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _REQUIRED = ("00080016", "00080018", "0020000d", "0020000e")
 _SAME = (("00080016", "00020002"), ("00080018", "00020003"))
@@ -91,12 +90,11 @@ class Verifier:
     def __init__(self, profile: DeidProfile, ordinary: Iterable[str]) -> None:
         options = profile.options
         self._uids_kept = Option.RETAIN_UIDS in options
-        self._dates: Literal["kept", "moved", "gone"] = "gone"
+        self._dates: consistency.Dates | None = "gone"
         if Option.RETAIN_LONGITUDINAL_FULL_DATES in options:
-            self._dates = "kept"
+            self._dates = None
         elif Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in options:
-            # Where intervals don't stay there is no one number of days: then only no date may stay where it was.
-            self._dates = "moved" if profile.dates is DateMode.SHIFT else "gone"
+            self._dates = "together" if profile.dates is DateMode.SHIFT else "in-order"
         devices_kept = Option.RETAIN_DEVICE_IDENTITY in options
         cleaned = {
             name for rule in profile.rules if rule.action is not Action.KEEP for name in rule.attributes
@@ -186,8 +184,9 @@ class Verifier:
             if not is_mapping or not self._ledger.uids_agree(pairs):
                 found.append(Finding("uid-map", "bytes"))
         days: int | None = None
-        if self._dates != "kept":
+        if self._dates is not None:
             moved = self._moved(
+                self._dates,
                 tuple([one.dates for one in given if one.dates]),
                 tuple([traces.dates for traces in lively if traces.dates]),
             )
@@ -199,13 +198,13 @@ class Verifier:
             self._ledger.enter(pairs, patient, result.subject, days)
 
     def _moved(
-        self, before: tuple[tuple[At, ...], ...], after: tuple[tuple[At, ...], ...]
+        self, how: consistency.Dates, before: tuple[tuple[At, ...], ...], after: tuple[tuple[At, ...], ...]
     ) -> consistency.Moved:
         key = (*before, (), *after)
         moved = self._moves.get(key)
         if moved is None:
             here, there = ([at for some in dates for at in some] for dates in (before, after))
-            moved = consistency.moved(here, there, together=self._dates == "moved")
+            moved = consistency.moved(here, there, how)
             if len(self._moves) >= _MOST_MOVES:
                 self._moves.clear()
             self._moves[key] = moved
@@ -213,9 +212,10 @@ class Verifier:
 
 
 def _patient(pieces: list[Piece]) -> bytes:
-    """Patient ID and its issuer as written; empty if there is no id."""
-    patient_id = [raw for tag, raw in pieces if tag == _PATIENT_ID and raw[8:].strip(b"\0 ")]
-    return b"".join(patient_id + [raw for tag, raw in pieces if tag == _ISSUER]) if patient_id else b""
+    """Patient ID and its issuer as written, and the character set that says how; empty if there is no id."""
+    if not any(tag == _PATIENT_ID and raw[8:].strip(b"\0 ") for tag, raw in pieces):
+        return b""
+    return b"".join([raw for tag, raw in pieces if tag in (_CHARSET, _PATIENT_ID, _ISSUER)])
 
 
 def _in_file_meta(header: bytes, meta: list[Piece], syntax: str) -> Iterator[Finding]:

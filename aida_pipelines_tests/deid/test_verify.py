@@ -1,6 +1,7 @@
 """The verifier catches what de-identification would have missed: misses are planted in its result."""
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,6 +165,36 @@ def test_ids_too_short_or_too_common_are_not_looked_for(deidentifier, verifier, 
             )
         )
         verifier(research).verify(result)
+
+
+@pytest.mark.parametrize("maker", [b"Philips Medical Systems", b"PHILIPS", b"SIEMENS", b"GE MEDICAL SYSTEMS"])
+def test_a_manufacturers_name_is_no_persons(deidentifier, verifier, research, instance, maker):
+    person = {0x00100010: ("PN", b"Philip^Simone^Siemen"), 0x00080080: ("LO", b"Philips Siemens Lab")}
+    nested = {0x00409096: ("SQ", encode_item(encode_element(0x00080070, "LO", maker, EXPLICIT), EXPLICIT))}
+    source = instance(person | nested | {0x00080070: ("LO", maker)})
+    verifier(research).verify(deidentifier(research).deidentify(source))
+
+
+def test_a_person_is_found_beside_a_manufacturer_of_a_similar_name(
+    deidentifier, verifier, research, instance
+):
+    person = {0x00100010: ("PN", b"Philip^Simone"), 0x00080070: ("LO", b"Philips, Philip")}
+    found = verifier(research).findings(deidentifier(research).deidentify(instance(person)))
+    assert {(finding.kind, finding.where) for finding in found} == {("name", "00080070")}
+
+
+def test_a_long_text_costs_no_more_than_it_is_long(deidentifier, verifier, research, instance):
+    result = deidentifier(research).deidentify(instance())
+    for long in (
+        b"a" * 200_000 + b"@",
+        b"1 " * 100_000,
+        b"@" * 200_000,
+        b"1-" * 100_000 + b"x",
+        b"12 " + b" " * 200_000,
+    ):
+        began = time.process_time()
+        verifier(research).findings(planted(result, 0x52009999, "UT", long))
+        assert time.process_time() - began < 5
 
 
 def test_a_header_that_cannot_be_read_is_not_vouched_for(verifier, research, clean):

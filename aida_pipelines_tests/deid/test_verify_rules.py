@@ -19,7 +19,7 @@ import pytest
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 
-from aida_pipelines.contracts.profile import Action
+from aida_pipelines.contracts.profile import Action, DateMode
 from aida_pipelines.deid import engine
 from aida_pipelines.deid._ps3_15_e1_1 import ROWS
 from aida_pipelines.deid.rules import _UNLISTED, RuleBook
@@ -275,6 +275,22 @@ def test_dates_that_are_moved_wrongly_are_noticed(deidentifier, verifier, resear
     assert verifier(research).findings(result) == []
     found = verifier(research).findings(later(result, moves))
     assert {finding.kind for finding in found} == {kind}
+
+
+@pytest.mark.parametrize("mode", [DateMode.PROPORTIONAL, DateMode.ORDER])
+def test_dates_that_move_by_different_numbers_of_days_keep_their_order(
+    deidentifier, verifier, research, instance, mode
+):
+    profile = research.model_copy(update={"dates": mode})
+    result = deidentifier(profile).deidentify(instance(DATES))
+    assert verifier(profile).findings(result) == []
+    for moves, kind in (
+        ({0x00080020: "20240102"}, "date"),
+        ({0x00080020: 20_000}, "date-shift"),
+        ({0x00080022: 1}, "date-shift"),
+    ):
+        found = verifier(profile).findings(later(result, moves))
+        assert {finding.kind for finding in found} == {kind}
 
 
 def test_a_cleaner_that_cleans_nothing_is_noticed(deidentifier, verifier, research, instance):

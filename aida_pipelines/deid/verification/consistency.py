@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
+from typing import Literal
 
 from aida_pipelines.deid.verification.addresses import address_of
 from aida_pipelines.deid.verification.identifiers import DUMMY_DAYS, PUBLIC_ROOTS
@@ -64,25 +66,41 @@ class Moved:
     wrong: tuple[tuple[str, str], ...] = ()
 
 
-def moved(before: Sequence[At], after: Sequence[At], *, together: bool) -> Moved:
-    """Compare dates with those that stood in the same place.
+Dates = Literal["together", "in-order", "gone"]
+"""How dates are to have moved: by one number of days, by different ones in the same order, or that none is left."""
+
+
+def moved(before: Sequence[At], after: Sequence[At], how: Dates) -> Moved:
+    """Compare dates with those that stood in the same place. None may stand where it stood.
 
     Args:
         before: The source's.
         after: The output's.
-        together: Whether all are to move by one number of days, never 0; else none may be there.
+        how: How they are to have moved.
     """
-    if not together:
-        return Moved(wrong=tuple(("date", place) for place in _recurring(before, after)))
-    still = _unmoved(before, after)
+    still = _recurring(before, after) if how == "gone" else _unmoved(before, after)
     if still:
         return Moved(wrong=tuple(("date", place) for place in still))
-    possible = _offsets(before, after)
+    if how == "in-order" and not _in_order(before, after):
+        return Moved(wrong=(("date-shift", "bytes"),))
+    possible = _offsets(before, after) if how == "together" else None
     if possible is None:
         return Moved()
     if not possible:
         return Moved(wrong=(("date-shift", "bytes"),))
     return Moved(days=min(possible) if len(possible) == 1 else None)
+
+
+def _in_order(before: Iterable[At], after: Iterable[At]) -> bool:
+    """Whether a day has become one day, and a later one a later one."""
+    days = {
+        pair
+        for (_, old), (_, new) in _matched(before, after)
+        for pair in zip(_ordinals(old), _ordinals(new), strict=False)
+        if len(old) == len(new)
+    }
+    ordered = sorted(days)
+    return all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(ordered))
 
 
 def _offsets(before: Iterable[At], after: Iterable[At]) -> set[int] | None:

@@ -60,7 +60,7 @@ PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
 DUMMY_DAYS = frozenset({"19000101", "00010101"})
 """What systems write that know no date."""
 
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_LOCAL, _DOMAIN = re.compile(r"[\w.+-]+$"), re.compile(r"[\w-]+(?:\.[\w-]+)+")
 _WORD = re.compile(r"[^\W\d_]+")
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
 
@@ -75,12 +75,19 @@ _COMMON = frozenset(
     services sjukhus sjukhuset station street surgery sweden sverige system systems teaching technologies
     technology universitet universitets universitetssjukhus universitetssjukhuset universitat university vagen
     gatan vardcentral vardcentralen workstation default unknown anonymous anonymized removed console server
-    client public hospitalet acuson agfa brainlab bruker canon carestream elekta esaote fujifilm gems general
-    electric hamamatsu hitachi hologic kodak konica leica marconi mindray minolta mitra nihon olympus philips
-    picker samsung shimadzu siemens sectra toshiba varian ventana aperio united imaging ziehm zeiss
+    client public hospitalet
     """.split()  # noqa: SIM905 - a list would be a page long
 )
-"""Words that many institutions have in their names, and manufacturers' own: alone they name none."""
+"""Words that many institutions have in their names: alone they name none."""
+
+MAKERS = frozenset(
+    """
+    acuson agfa aperio brainlab bruker canon carestream electric elekta esaote fujifilm gems general hamamatsu hitachi
+    hologic imaging kodak konica leica marconi mindray minolta mitra nihon olympus philips picker samsung sectra
+    shimadzu siemens toshiba united varian ventana zeiss ziehm
+    """.split()  # noqa: SIM905 - a list would be a page long
+)
+"""Words of manufacturers' names: images are full of them, and the "Philip" in "Philips" is nobody."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +202,11 @@ def _dates(leaf: Leaf) -> Iterator[Identifier]:
 def _names(value: str, sight: Sight) -> Iterator[Identifier]:
     for spelling in dict.fromkeys((folded(value), digraphed(value))):
         for word in _WORD.findall(spelling):
-            if word not in sight.ordinary and len(word) >= (2 if _is_ideographic(word) else 3):
+            if (
+                word not in sight.ordinary
+                and word not in MAKERS
+                and len(word) >= (2 if _is_ideographic(word) else 3)
+            ):
                 yield "name", word
     for word in _WORD.findall(value):
         if not folded(word).isascii():
@@ -234,7 +245,7 @@ def _by_keyword(keyword: str, value: str, leaf: Leaf, sight: Sight) -> Iterator[
 
 def signs_of(text: str) -> Iterator[str]:
     """Kinds of identifiers that show by their form alone, whoever's they are."""
-    if "@" in text and _MAIL.search(text):
+    if next(_mails(text), None):
         yield "mail"
     if len(text) > 9 and any(personal_numbers(text)):
         yield "id"
@@ -242,17 +253,26 @@ def signs_of(text: str) -> Iterator[str]:
 
 def _anywhere(value: str) -> Iterator[Identifier]:
     """What is known by its form, in whatever text it stands."""
-    if "@" in value:
-        for mail in _MAIL.findall(value):
-            yield "mail", squeezed(mail)
-            local = squeezed(mail.partition("@")[0])
-            if len(local) > 7:
-                yield "mail", local
+    for mail in _mails(value):
+        yield "mail", squeezed(mail)
+        local = squeezed(mail.partition("@")[0])
+        if len(local) > 7:
+            yield "mail", local
     if len(value) > 9:
         for digits in personal_numbers(value):
             yield "number", digits
             for day in birth_days(digits):
                 yield "birth-date", day
+
+
+def _mails(text: str) -> Iterator[str]:
+    """Mail addresses; looked for from the sign on, so that a long text costs no more than it is long."""
+    at = text.find("@")
+    while at >= 0:
+        local, domain = _LOCAL.search(text[max(0, at - 64) : at]), _DOMAIN.match(text[at + 1 : at + 256])
+        if local and domain:
+            yield f"{local.group()}@{domain.group()}"
+        at = text.find("@", at + 1)
 
 
 def _ids(value: str, sight: Sight, *, least: int) -> Iterator[Identifier]:
@@ -263,7 +283,11 @@ def _ids(value: str, sight: Sight, *, least: int) -> Iterator[Identifier]:
     if least > 4 and not digits:
         return
     words = re.findall(r"[^\W\d_]+", folded(value))
-    if len(digits) < 4 and words and all(word in sight.ordinary or word in _COMMON for word in words):
+    if (
+        len(digits) < 4
+        and words
+        and all(word in sight.ordinary or word in _COMMON or word in MAKERS for word in words)
+    ):
         return  # "HEAD", "CT Study 1": what many have
     yield "id", text
     if len(digits) == 12 and len(text) == 12:
@@ -284,7 +308,9 @@ def _address(value: str, sight: Sight) -> Iterator[Identifier]:
 def _place(value: str, sight: Sight) -> Iterator[Identifier]:
     words = _WORD.findall(folded(value))
     whole = squeezed(value)
-    if len(whole) >= 8 and not all(word in sight.ordinary or word in _COMMON for word in words):
+    if len(whole) >= 8 and not all(
+        word in sight.ordinary or word in _COMMON or word in MAKERS for word in words
+    ):
         yield "place", whole
     yield from _distinctive(value, sight)
 
@@ -292,7 +318,7 @@ def _place(value: str, sight: Sight) -> Iterator[Identifier]:
 def _distinctive(value: str, sight: Sight) -> Iterator[Identifier]:
     for spelling in dict.fromkeys((folded(value), digraphed(value))):
         for word in _WORD.findall(spelling):
-            if len(word) >= 6 and word not in sight.ordinary and word not in _COMMON:
+            if len(word) >= 6 and word not in sight.ordinary and word not in _COMMON | MAKERS:
                 yield "place-word", word
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from struct import calcsize, iter_unpack
 
 from aida_pipelines.deid.verification.days import all_days
-from aida_pipelines.deid.verification.identifiers import Known, day_of, signs_of, uids_of
+from aida_pipelines.deid.verification.identifiers import MAKERS, Known, day_of, signs_of, uids_of
 from aida_pipelines.deid.verification.leaves import SHAPED_VRS, TEXT_VRS, Leaf
 from aida_pipelines.deid.verification.names import digraphed, folded
 
@@ -47,6 +47,8 @@ _ESCAPE = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
 _TWO_BYTES = re.compile(rb"[\xc2\xc3\xcc\xcd][\x80-\xbf]")
 _WORDS = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
+_MAKERS = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(sorted(MAKERS))})(?![^\W\d_])")
+_MAKERS_BYTES = re.compile(rf"(?<![a-z])(?:{'|'.join(sorted(MAKERS))})(?![a-z])".encode("ascii"))
 _PARTS = re.compile(r"[\s,;:()^=\\]+")
 _METHOD_TEXT = re.compile(r"aida_pipelines [\w.-]+ [\d.]+|DICOM PS3\.15 \d{4}[a-e]|1131\d\d|DCM")
 _METHOD_WORDS = frozenset(
@@ -90,7 +92,7 @@ class Traces:
         texts: Its texts by their own tag: folded with and without digraphs, their words, squeezed, days.
         numbers: The digits of numbers that are large enough to be an id or a date, by their own tag.
         old: Tags of ages that few people reach.
-        views: Its bytes, folded, and the same without separators; each with what in them is no sign.
+        views: Its bytes, in each way in which they can be read.
     """
 
     where: str
@@ -105,10 +107,22 @@ class Traces:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text, in the forms in which it is searched."""
+    """One text, in the forms in which it is searched.
+
+    Attributes:
+        tag: Where it stands.
+        named: Folded, with and without digraphs, without manufacturers' names.
+        joined: The same without separators.
+        words: The words of it.
+        squeezed: All of it without separators.
+        whole: Its parts between blanks, each without separators.
+        days: The days that it names.
+        signs: Kinds of identifiers that show by their form.
+    """
 
     tag: str
-    spelt: str
+    named: str
+    joined: str
     words: frozenset[str]
     squeezed: str
     whole: frozenset[str]
@@ -118,13 +132,21 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Bytes in one reading: as they are, folded, bare of separators; and the last two of what is no sign."""
+    """Bytes in one reading.
+
+    Attributes:
+        raw: As they are.
+        named: Folded, without manufacturers' names.
+        joined: The same without separators.
+        bare: All of it without separators.
+        harmless: Of that what is a well-formed number, date or UID.
+    """
 
     raw: bytes
-    spelt: bytes
+    named: bytes
+    joined: bytes
     bare: bytes
-    harmless: bytes = field(default=b"")
-    bare_harmless: bytes = field(default=b"")
+    harmless: bytes
 
 
 def uids_at(leaves: Iterable[Leaf]) -> Iterator[At]:
@@ -174,7 +196,7 @@ def traces_of(tag: int, leaves: Iterable[Leaf], raw: bytes | None = None) -> Tra
             for run in _readable(leaf.value):
                 texts.append(_text(own, run))
     for text in texts:
-        mentioned.update(_UID.findall(text.spelt))
+        mentioned.update(_UID.findall(text.named))
     if raw is not None:
         mentioned.update(uid.decode("ascii") for uid in _UID_BYTES.findall(raw))
     return Traces(
@@ -219,9 +241,9 @@ def _in_text(text: Text, known: Known) -> Iterator[str]:
     yield from text.signs
     if not known.short_names.isdisjoint(text.words):
         yield "name"
-    spelt, squeezed = text.spelt, text.squeezed
+    named, joined, squeezed = text.named, text.joined, text.squeezed
     for name in known.long_names:
-        if name in spelt or (len(name) > 6 and name in squeezed):
+        if name in named or (len(name) > 6 and name in joined):
             yield "name"
             break
     if not known.short_ids.isdisjoint(text.whole):
@@ -242,20 +264,18 @@ def _in_bytes(view: View, known: Known) -> Iterator[str]:
     for name in known.long_names:
         if len(name) > 5 and name.isascii():
             needle = name.encode("ascii")
-            if (needle in view.spelt and view.spelt.count(needle) > view.harmless.count(needle)) or (
-                len(name) > 6 and needle in view.bare
-            ):
+            if needle in view.named or (len(name) > 6 and needle in view.joined):
                 yield "name"
                 break
     bare = view.bare
     for kind, text in known.squeezed:
         if text.isascii():
             needle = text.encode("ascii")
-            if needle in bare and bare.count(needle) > view.bare_harmless.count(needle):
+            if needle in bare and bare.count(needle) > view.harmless.count(needle):
                 yield kind
     for day in known.births:
         needle = day.encode("ascii")
-        if needle in bare and bare.count(needle) > view.bare_harmless.count(needle):
+        if needle in bare and bare.count(needle) > view.harmless.count(needle):
             yield "birth-date"
             break
     if any(needle in view.raw for needle in known.wide):
@@ -266,13 +286,15 @@ def _text(tag: str, text: str) -> Text:
     low = folded(text)
     other = low if text.isascii() else digraphed(text)
     spelt = low if other == low else f"{low}\n{other}"
-    words = set(_WORDS.findall(spelt))
-    words.update(_LETTERS.findall(spelt))
+    named = _MAKERS.sub("\n", spelt)
+    words = set(_WORDS.findall(named))
+    words.update(_LETTERS.findall(named))
     words.update([word[:-1] for word in words if word.endswith("s")])  # the genitive
     squeezed = "\n".join(_squeezed(part) for part in dict.fromkeys((low, other)))
     return Text(
         tag=tag,
-        spelt=spelt,
+        named=named,
+        joined=squeezed if named == spelt else "\n".join(map(_squeezed, named.split("\n"))),
         words=frozenset(words),
         squeezed=squeezed,
         whole=frozenset(_squeezed(part) for part in _PARTS.split(low)),
@@ -350,15 +372,16 @@ def _views(raw: bytes, excused: list[bytes]) -> Iterator[View]:
     for reading in list(readings):
         if b"\0" in reading:
             readings[reading.replace(b"\0", b"")] = None
-    harmless = _BETWEEN.join(excused).lower()
-    bare_harmless = harmless.translate(None, _NOT_ALPHANUMERIC)
+    harmless = _BETWEEN.join(excused).lower().translate(None, _NOT_ALPHANUMERIC)
     for reading in readings:
         spellings = [_replaced(reading, _LIGATURES).translate(_FOLDED)]
         digraphs = _replaced(_replaced(reading, _LIGATURES), _DIGRAPHS).translate(_FOLDED)
         if digraphs != spellings[0]:
             spellings.append(digraphs)
         for spelt in spellings:
-            yield View(raw, spelt, spelt.translate(None, _NOT_ALPHANUMERIC), harmless, bare_harmless)
+            named, bare = _MAKERS_BYTES.sub(b"\xff", spelt), spelt.translate(None, _NOT_ALPHANUMERIC)
+            joined = bare if named == spelt else named.translate(None, _NOT_ALPHANUMERIC)
+            yield View(raw, named, joined, bare, harmless)
 
 
 def _as_latin(match: re.Match[bytes]) -> bytes:
