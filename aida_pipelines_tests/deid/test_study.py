@@ -224,7 +224,7 @@ def killed_at_40(program, *arguments, where, request, tmp_path):
 
 def test_killed_in_the_middle_of_a_study_nothing_of_it_is_there_and_then_all_of_it(tmp_path, request, write):
     contracts = load_contracts(request.config.rootpath / "data_contracts")
-    write(tmp_path / "in", FIRST, 150)
+    write(tmp_path / "in", FIRST, 100)
     hubs = [Hub(tmp_path / name, contracts) for name in ("killed", "whole")]
     hubs[1].key_file.write_bytes(hubs[0].key_file.read_bytes())
     for hub in hubs:
