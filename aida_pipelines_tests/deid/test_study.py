@@ -202,30 +202,35 @@ from aida_pipelines_tests.deid.test_stage import Hub
 from aida_pipelines.contracts.load import load_contracts
 
 if __name__ == "__main__":
-    Hub(Path(sys.argv[1]), load_contracts(Path(sys.argv[2]))).run(workers=2)
+    Hub(Path(sys.argv[2]), load_contracts(Path(sys.argv[1]))).run(workers=2)
 """
+
+
+def killed_at_40(program, *arguments, where, request, tmp_path):
+    """Run a program; ``kill -9`` it and its processes when 40 instances are in scratch."""
+    root = request.config.rootpath
+    (tmp_path / "run.py").write_text(program)
+    child = subprocess.Popen(
+        [sys.executable, tmp_path / "run.py", root / "data_contracts", *arguments],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        start_new_session=True,
+    )
+    while len(list(where.rglob("*.instance"))) < 40:
+        assert child.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.002)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 def test_killed_in_the_middle_of_a_study_nothing_of_it_is_there_and_then_all_of_it(tmp_path, request, write):
     contracts = load_contracts(request.config.rootpath / "data_contracts")
-    write(tmp_path / "in", FIRST, 150)
+    write(tmp_path / "in", FIRST, 100)
     hubs = [Hub(tmp_path / name, contracts) for name in ("killed", "whole")]
     hubs[1].key_file.write_bytes(hubs[0].key_file.read_bytes())
     for hub in hubs:
         hub.deliver(tmp_path / "in")
     killed, whole = hubs
-    program = tmp_path / "run.py"
-    program.write_text(RUN)
-    child = subprocess.Popen(
-        [sys.executable, program, killed.raw.root.parent, request.config.rootpath / "data_contracts"],
-        env=os.environ | {"PYTHONPATH": str(request.config.rootpath)},
-        start_new_session=True,
-    )
-    while len(list(killed.work.rglob("*.instance"))) < 40:
-        assert child.poll() is None, "the run ended before it could be killed"
-        time.sleep(0.002)
-    os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+    killed_at_40(RUN, killed.raw.root.parent, where=killed.work, request=request, tmp_path=tmp_path)
     assert not list(killed.refined.list())
     killed.run(workers=1)
     whole.run(workers=1)
@@ -284,6 +289,33 @@ def test_a_folders_study_is_held_as_a_whole_too(alone):
     assert len(files) == 6
     assert len({pydicom.dcmread(path).StudyInstanceUID for path in files}) == 1
     assert json.loads((report / "report.json").read_text())["reasons"]["study-held"] == 8
+
+
+RUN_ALONE = """
+import sys
+from pathlib import Path
+from aida_pipelines.contracts.load import load_contracts
+from aida_pipelines.deid.folder import deidentify_folder
+
+if __name__ == "__main__":
+    contracts, src, dst, key = map(Path, sys.argv[1:])
+    contracts = load_contracts(contracts)
+    profile = contracts.profile("research-longitudinal")
+    deidentify_folder(src, dst, profile=profile, contracts=contracts, key_file=key, workers=1)
+"""
+
+
+def test_a_folders_run_that_was_killed_has_put_nothing_in_place(alone, folder, tmp_path, write, request):
+    write(folder, SECOND, 150)
+    out = tmp_path / "out"
+    out.mkdir()
+    killed_at_40(
+        RUN_ALONE, folder, out, tmp_path / "keys" / "key", where=out, request=request, tmp_path=tmp_path
+    )
+    assert not list(out.rglob("*.dcm"))
+    summary, _, _ = alone()
+    assert summary.counts["refined"] == 150
+    assert len([path for path in out.rglob("*") if path.is_file()]) == 150
 
 
 def test_quarantine_ids_of_a_study_lead_to_its_files(hub):
