@@ -26,8 +26,9 @@ from aida_pipelines.deid._ps3_3_types import TYPES
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION, ROWS, Row
 from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS
 from aida_pipelines.deid._ps3_15_e3_10_1 import SAFE
+from aida_pipelines.deid.content import ALSO
 from aida_pipelines.deid.descriptors import DescriptorCleaner
-from aida_pipelines.deid.engine import METHOD_CODES, Deidentifier, _dummy
+from aida_pipelines.deid.engine import METHOD_CODES, Deidentifier, dummy_value
 from aida_pipelines.deid.pseudonym import KEY_BYTES, Pseudonyms
 from aida_pipelines.deid.rules import Rules, rule_tags
 from aida_pipelines.dicom.dictionary import DicomDictionary, UID_dictionary
@@ -44,6 +45,7 @@ _UIDS = {action: str(action) for action in (Action.KEEP, Action.REMOVE, Action.E
 
 NEVER_KEPT = "no profile can keep it"
 TABLE = "table E.1-1"
+CONTENT_TABLE, CONTENT_ADDED = "table E.3.4-1", "beside the table"
 
 _EVERY_INSTANCE = "every instance"
 
@@ -127,6 +129,8 @@ class PrivateAction(BaseModel, frozen=True):
         tag: ``(gggg,xxee)``, whatever the block.
         vr: What it is; empty where nothing says so, then only numbers stay.
         effect: What is done.
+        only: What of its values stays where the profile vouches for it: the values, or a container's fields; all
+            others go. Empty where any value of the VR stays.
         basis: What decided it: the standard's table or the profile's rule with its reason and source.
     """
 
@@ -134,11 +138,12 @@ class PrivateAction(BaseModel, frozen=True):
     tag: str
     vr: str
     effect: str
+    only: tuple[str, ...]
     basis: str
 
 
 class ContentAction(BaseModel, frozen=True):
-    """What is done to a content item of table E.3.4-1, wherever it is.
+    """What is done to a content item, wherever it is.
 
     Attributes:
         code: Code of its concept name.
@@ -146,6 +151,7 @@ class ContentAction(BaseModel, frozen=True):
         meaning: The concept.
         value_type: The item's value type.
         effect: ``remove`` the item, or what is done to its value.
+        basis: What decided it: the standard's table, what the code adds to it, or the profile's rule with its reason.
     """
 
     code: str
@@ -153,6 +159,7 @@ class ContentAction(BaseModel, frozen=True):
     meaning: str
     value_type: str
     effect: str
+    basis: str
 
 
 class Inserted(BaseModel, frozen=True):
@@ -197,7 +204,7 @@ class Statement(BaseModel, frozen=True):
         unlisted: Attributes that it doesn't list, by VR.
         rules: The profile's rules.
         private: Private attributes that stay; all others go.
-        content_items: Table E.3.4-1.
+        content_items: Every row of table E.3.4-1, then what the code and the profile add.
         dummies: The values that stand for what must be there, by VR.
         inserted: Attributes that say what was done and for whom.
         file_meta: Names of what the file meta information holds.
@@ -252,7 +259,7 @@ def statement(profile: DeidProfile, *, code_version: str) -> Statement:
         private=tuple(_private(profile)),
         content_items=tuple(_content_items(profile)),
         dummies={
-            vr: _shown(_dummy(vr))
+            vr: _shown(dummy_value(vr))
             for vr in sorted({row.vr for row in attributes if str(Action.DUMMY) in _all_effects(row)})
         },
         inserted=inserted,
@@ -437,21 +444,33 @@ def _private(profile: DeidProfile) -> Iterator[PrivateAction]:
             tag=f"({place >> 16:04X},xx{place & 0xFF:02X})",
             vr=vr,
             effect=effect_of(action, vr),
+            only=(rule.values or rule.fields) if rule else (),
             basis=basis,
         )
 
 
 def _content_items(profile: DeidProfile) -> Iterator[ContentAction]:
     rules = Rules(profile).content
-    for item in ITEMS:
-        action = rules.action(item.scheme, item.code, item.value_type)
+    own: dict[tuple[str, str, str], tuple[str, str]] = {
+        (concept.code, concept.scheme, value_type): (concept.meaning, rule.reason)
+        for rule in profile.content
+        for concept in rule.concepts
+        for value_type in rule.value_types
+    }
+    listed = [(item, CONTENT_TABLE) for item in ITEMS] + [(item, CONTENT_ADDED) for item in ALSO]
+    found = {(item.code, item.scheme, item.value_type): (item.meaning, basis) for item, basis in listed}
+    for key in found | own:
+        code, scheme, value_type = key
+        action = rules.action(scheme, code, value_type)
         assert action is not None
+        meaning, basis = found[key] if key in found else own[key]
         yield ContentAction(
-            code=item.code,
-            scheme=item.scheme,
-            meaning=item.meaning,
-            value_type=item.value_type,
+            code=code,
+            scheme=scheme,
+            meaning=meaning,
+            value_type=value_type,
             effect=str(action),
+            basis=f"the profile: {own[key][1]}" if key in own else basis,
         )
 
 

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from aida_pipelines.contracts.profile import Action, DateMode, DeidProfile, Option, PixelText
+from aida_pipelines.deid.admission import MAX_TISSUE_MM
 from aida_pipelines.deid.conformance import GONE_THROUGH, AttributeAction, PrivateAction, Statement
-from aida_pipelines.deid.document import Block, Bullets, Document, Grid, Section
+from aida_pipelines.deid.document import Block, Bullets, Cell, Document, Grid, Section
 from aida_pipelines.deid.pseudonym import KEY_BYTES
 from aida_pipelines.deid.timeline import MAX_SHIFT_DAYS, MAX_STRETCH, MIN_STRETCH
+from aida_pipelines.deid.verify import sight_of
 from aida_pipelines.reasons import REASONS
 from aida_pipelines.stages import Stage
 
@@ -55,7 +57,7 @@ LIMITS = (
 _KNOWN_FIELDS = frozenset(
     {
         "name", "version", "title", "description", "base", "options", "sop_classes", "pixel_text", "rules", "private",
-        "layers", "fingerprint",
+        "layers", "fingerprint", "content", "dates", "extends",
     }
 )  # fmt: skip
 
@@ -192,12 +194,24 @@ def _private(statement: Statement) -> tuple[Block, ...]:
     if own := [one for one in statement.private if _own(one)]:
         blocks += [
             "By rules of this profile:",
-            Grid(
-                ("private creator", "attribute", "VR", "what is done", "why"),
-                tuple((one.creator, one.tag, one.vr, word(one.effect), one.basis) for one in own),
-            ),
+            Grid(("private creator", "attributes", "VR", "what is done", "why"), _vouched(own)),
+            "Of numbers that a profile vouches for, and of those in its containers, those that may be a date or a "
+            "person's number go.",
         ]
     return (*blocks, gone, "An attribute that is not written as its VR, or one of its kind, is removed.")
+
+
+def _vouched(own: list[PrivateAction]) -> tuple[tuple[Cell, ...], ...]:
+    """A row for each of the profile's rules, with the attributes that it names."""
+    rules: dict[tuple[str, str, str, str], list[str]] = {}
+    for one in own:
+        done = f"{word(one.effect)}; only: {', '.join(one.only)}" if one.only else word(one.effect)
+        rules.setdefault((one.creator, one.vr, done, one.basis.removeprefix("the profile: ")), []).append(
+            one.tag
+        )
+    return tuple(
+        (creator, ", ".join(tags), vr, done, why) for (creator, vr, done, why), tags in rules.items()
+    )
 
 
 def _own(one: PrivateAction) -> bool:
@@ -207,17 +221,27 @@ def _own(one: PrivateAction) -> bool:
 def _content(statement: Statement) -> tuple[Block, ...]:
     counted = Counter(item.effect for item in statement.content_items)
     rows = tuple(
-        (item.code, item.scheme, item.meaning, item.value_type, word(item.effect))
+        (item.code, item.scheme, item.meaning, item.value_type, word(item.effect), item.basis)
         for item in statement.content_items
     )
     return (
-        "By table E.3.4-1, in any sequence whose items are named by a concept. A concept of the table with a value "
-        "type that the table does not foresee is removed. What the table does not list goes by its attributes.",
+        "In any sequence whose items are named by a concept. Counted are the rows of table E.3.4-1 and what the code "
+        "and this profile add to it.",
         Grid(
-            ("what is done to the value", "items"),
+            ("what is done", "items"),
             tuple((word(effect), number) for effect, number in sorted(counted.items())),
         ),
-        Grid(("code", "scheme", "concept", "value type", "what is done"), rows),
+        Bullets(
+            (
+                "What is removed is the item with all that is under it; anything else is done to its value.",
+                "A concept of the table with a value of a type that the table does not foresee is removed, except that "
+                "a code or a number in the place of a description or a reference goes by its attributes.",
+                "What is not listed goes by its attributes. Prose (longer than a description, or mostly of words that "
+                "had to go) is emptied.",
+                "Ages over 89 years are removed. A code's meaning stays where it is the standard's for that code.",
+            )
+        ),
+        Grid(("code", "scheme", "concept", "value type", "what is done", "decided by"), rows),
     )
 
 
@@ -269,8 +293,8 @@ def _uids(profile: DeidProfile) -> tuple[Block, ...]:
         "A UID is replaced by 2.25. and a number of 128 bits, computed from the original and the key by HMAC-SHA-256. "
         "UIDs of the standard and of registered code systems name no instance and stay.",
         "The same original gives the same UID in every attribute, file and delivery, on every machine and at any time, "
-        "as long as the key is the same: references between instances, frames of reference included, resolve also "
-        "where the instances came months apart. There is no table of UIDs to keep.",
+        "as long as key and domain are the same: references between instances, frames of reference included, resolve "
+        "also where the instances came months apart. There is no table of UIDs to keep.",
     )
 
 
@@ -282,6 +306,8 @@ def _pseudonyms() -> tuple[Block, ...]:
         f"The key has {KEY_BYTES} random bytes and lies in a file that its owner alone may read, on the side of the "
         "identifiable data. From it a key of its own is derived for each purpose (subjects, UIDs, dates). It is in no "
         "output, no log and no table; its id, 8 hexadecimal digits, tells keys apart.",
+        "Each collection has a domain of the key to itself: nobody without the key can tell that a subject of one is a "
+        "subject of another, unless their contracts share a domain by a decision that they name.",
         "There is no list of pseudonyms. Whoever has the key and an original can compute its pseudonym, and nobody "
         "can compute the original from a pseudonym.",
     )
@@ -307,7 +333,8 @@ def _pixels(policy: PixelText) -> tuple[Block, ...]:
                 "An instance that says itself that text is burned in is held.",
                 "Held as likely to have text are the kinds of objects marked below; modalities: "
                 f"{_listing(policy.risk_modalities)}; image types: {_listing(policy.risk_image_types)}. {believed}",
-                "Labels and overviews of slides are held.",
+                "Labels, overviews and macros of slides are held, and so are images of slides that do not say that "
+                f"they are without the label or are longer than {MAX_TISSUE_MM} mm.",
                 "A steward who has looked at an image may release it. The pixels are then passed on as they are.",
                 "Overlay planes and curves are removed.",
             )
@@ -348,24 +375,33 @@ def _transfer_syntaxes(statement: Statement) -> tuple[Block, ...]:
 def _verification(profile: DeidProfile) -> tuple[Block, ...]:
     return (
         "Before it is passed on, every new header is searched by other code, which shares neither rules nor parser "
-        "with what made it. Looked for is what the instance's own original says of its patient, at any depth and in "
-        "the header's bytes:",
+        "with what made it. Looked for is what the instance's own original says, at any depth, in every value and in "
+        "the bytes:",
         Bullets(tuple(looked_for(profile))),
-        "An instance in which something is found is held; it is never written where others can read it.",
+        "A study with an instance in which something is found is held as a whole; nothing of it is written where "
+        "others can read it.",
     )
 
 
 def looked_for(profile: DeidProfile) -> Iterator[str]:
     """What the verification looks for under a profile, one sentence each."""
-    yield "names of persons, part by part, in usual spellings"
-    yield "ids of the patient, of visits and of orders, with and without separators"
-    yield "addresses and telephone numbers"
-    yield "the birth date, in any order, with months as words and with two-digit years"
+    sight = sight_of(profile, ())
+    yield "names of persons, part by part: patient, relatives, staff; in usual spellings"
+    yield "ids of the patient, of stays, orders, samples and staff; valid Swedish personal numbers, whoever's"
+    yield "telephone numbers, addresses, and mail addresses, whoever's"
+    if sight.institutions:
+        yield "institutions and departments"
+    if sight.stations:
+        yield "stations and application entities"
+    if sight.devices:
+        yield "serial numbers and other ids of devices"
+    yield "the birth date, in any order, with months as words and with two-digit years; ages over 90"
     if Option.RETAIN_LONGITUDINAL_FULL_DATES not in profile.options:
-        yield "other dates, in the place where they were"
+        yield "every other date, and whether dates have been dealt with alike"
     if Option.RETAIN_UIDS not in profile.options:
-        yield "UIDs"
-    yield "anything in preamble and file meta information that need not be there, and what a reader can't reach"
+        yield "UIDs, and whether each has one successor"
+    yield "anything in preamble and file meta information that need not be there; what is missing or can't be read"
+    yield "whether pixel data are the source's own, and the subject the one that the patient had before"
 
 
 def _further(profile: DeidProfile) -> Grid | None:

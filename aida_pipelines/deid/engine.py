@@ -655,8 +655,8 @@ class _Rewriter:
             if element.tag in MAYBE_PROSE and is_prose(value, cleaned):
                 cleaned = b""
             # A code without a meaning, a segment without a label are invalid everywhere.
-            return cleaned or (_dummy(vr) if element.tag in NEVER_EMPTY else b"")
-        return _dummy(vr)
+            return cleaned or (dummy_value(vr) if element.tag in NEVER_EMPTY else b"")
+        return dummy_value(vr)
 
     def _kept(self, value: bytes, vr: str, tag: int, charset: Sequence[str]) -> bytes | None:
         """A value that stays, if it is what its VR says."""
@@ -667,7 +667,7 @@ class _Rewriter:
         if not value:
             return value
         if vr == "CS":
-            return self._coded(value, charset) or (_dummy(vr) if tag in NEVER_EMPTY else b"")
+            return self._coded(value, charset) or (dummy_value(vr) if tag in NEVER_EMPTY else b"")
         if is_honest(value, vr, tag):
             return value
         return b"" if vr in TEMPORAL_VRS else None
@@ -733,7 +733,8 @@ def _known_charsets(value: bytes) -> bytes:
     return "\\".join(term for term in terms if term and is_charset(term)).encode("ascii")
 
 
-def _dummy(vr: str) -> bytes:
+def dummy_value(vr: str) -> bytes:
+    """What stands for a value that must be there: fixed, and the same for every instance."""
     if vr in _DUMMIES:
         return _DUMMIES[vr].encode("ascii")
     return b"\0" * _DUMMY_BYTES.get(vr, 8)

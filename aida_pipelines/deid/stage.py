@@ -39,7 +39,7 @@ from aida_pipelines.storage.scratch import scratch, sweep_scratch
 from aida_pipelines.storage.store import ObjectStore
 from aida_pipelines.storage.tables import TableFile, iter_rows, table_key, write_table
 
-VERSION = "deid/2"
+VERSION = "deid/3"
 
 _TABLES = ("instances", "rejections", "deid_actions")
 _FILE_COLUMNS = (

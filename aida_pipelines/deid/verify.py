@@ -79,6 +79,18 @@ class Finding:
     where: str
 
 
+def sight_of(profile: DeidProfile, ordinary: Iterable[str]) -> Sight:
+    """What is looked for under a profile: what it retains on purpose is no finding."""
+    devices_kept = Option.RETAIN_DEVICE_IDENTITY in profile.options
+    cleaned = {name for rule in profile.rules if rule.action is not Action.KEEP for name in rule.attributes}
+    return Sight(
+        ordinary=frozenset(ordinary),
+        institutions=Option.RETAIN_INSTITUTION_IDENTITY not in profile.options,
+        stations=not devices_kept or "StationName" in cleaned,
+        devices=not devices_kept,
+    )
+
+
 class Verifier:
     """Looks for a patient's identifiers in de-identified headers. Not safe for several threads.
 
@@ -95,17 +107,7 @@ class Verifier:
             self._dates = None
         elif Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in options:
             self._dates = "together" if profile.dates is DateMode.SHIFT else "in-order"
-        devices_kept = Option.RETAIN_DEVICE_IDENTITY in options
-        cleaned = {
-            name for rule in profile.rules if rule.action is not Action.KEEP for name in rule.attributes
-        }
-        sight = Sight(
-            ordinary=frozenset(ordinary),
-            institutions=Option.RETAIN_INSTITUTION_IDENTITY not in options,
-            stations=not devices_kept or "StationName" in cleaned,
-            devices=not devices_kept,
-        )
-        self._memory, self._ledger = Memory(sight), Ledger()
+        self._memory, self._ledger = Memory(sight_of(profile, ordinary)), Ledger()
         self._moves: dict[tuple[tuple[At, ...], ...], consistency.Moved] = {}
 
     def verify(self, result: Deidentified) -> None:

@@ -14,15 +14,24 @@ from pydicom._dicom_dict import DicomDictionary
 from pydicom.sr.codedict import codes
 
 from aida_pipelines.contracts.load import load_contracts
-from aida_pipelines.contracts.profile import Action, DeidProfile, Option
+from aida_pipelines.contracts.profile import Action, DateMode, DeidProfile, Option
 from aida_pipelines.deid._ps3_3_types import TYPES
 from aida_pipelines.deid._ps3_15_e1_1 import ROWS
 from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS
 from aida_pipelines.deid._ps3_15_e3_10_1 import SAFE
-from aida_pipelines.deid.conformance import GONE_THROUGH, NEVER_KEPT, TABLE, effect_of, statement, tag_of
-from aida_pipelines.deid.conformance_text import CODES, WORDS, statement_document
+from aida_pipelines.deid.conformance import (
+    CONTENT_ADDED,
+    CONTENT_TABLE,
+    GONE_THROUGH,
+    NEVER_KEPT,
+    TABLE,
+    effect_of,
+    statement,
+    tag_of,
+)
+from aida_pipelines.deid.conformance_text import CODES, WORDS, looked_for, statement_document
 from aida_pipelines.deid.document import Document, Grid, Section, as_html, as_markdown
-from aida_pipelines.deid.engine import _dummy
+from aida_pipelines.deid.engine import dummy_value
 from aida_pipelines.deid.honest import BINARY_VRS, BULK_VRS
 from aida_pipelines.deid.rules import Rules
 from aida_pipelines.dicom.encode import encode_element, encode_item
@@ -93,7 +102,7 @@ def became(data_set, tag, vr):
         return str(Action.KEEP)
     if vr == "UI":
         return str(Action.REMAP_UID) if value.startswith(b"2.25.") else "?"
-    if value == _dummy(vr):
+    if value == dummy_value(vr):
         return str(Action.DUMMY)
     if vr in ("DA", "DT"):
         return str(Action.SHIFT_DATE) if value[8:] == before[8:] else "?"
@@ -180,9 +189,8 @@ def test_groups_of_attributes_are_removed_as_stated(run, stated, profile):
 
 def test_the_statement_has_every_row_of_the_standards_tables(stated):
     assert [row.tag for row in stated.attributes] == [row.tag for row in ROWS]
-    assert [(i.code, i.scheme, i.value_type) for i in stated.content_items] == [
-        (i.code, i.scheme, i.value_type) for i in ITEMS
-    ]
+    from_table = [(i.code, i.scheme, i.value_type) for i in stated.content_items][: len(ITEMS)]
+    assert from_table == [(i.code, i.scheme, i.value_type) for i in ITEMS]
     assert sum(stated.effects().values()) == 657
 
 
@@ -225,6 +233,37 @@ def test_what_is_inserted_is_what_an_instance_says(run, stated, profile):
     }
 
 
+def test_content_rules_of_the_profile_are_stated_with_their_reasons(stated, profile):
+    by_key = {(one.code, one.scheme, one.value_type): one for one in stated.content_items}
+    assert len(by_key) == len(stated.content_items)
+    for rule in profile.content:
+        for concept in rule.concepts:
+            for value_type in rule.value_types:
+                one = by_key[concept.code, concept.scheme, value_type]
+                assert one.basis.startswith("the profile: ")
+                if one.basis == f"the profile: {rule.reason}":
+                    assert one.effect == rule.action
+    others = {one.basis for one in stated.content_items if not one.basis.startswith("the profile: ")}
+    assert others == {CONTENT_TABLE, CONTENT_ADDED}
+
+
+def test_what_a_profile_retains_is_not_looked_for(stated, profile, tokens):
+    sentences = " ".join(looked_for(profile))
+    assert ("institutions" in sentences) == (Option.RETAIN_INSTITUTION_IDENTITY not in profile.options)
+    assert ("serial numbers" in sentences) == (Option.RETAIN_DEVICE_IDENTITY not in profile.options)
+    assert ("UIDs, and" in sentences) == (Option.RETAIN_UIDS not in profile.options)
+
+
+def test_every_way_with_dates_has_its_words(research):
+    pages = {
+        mode: as_markdown(
+            statement_document(statement(research.model_copy(update={"dates": mode}), code_version=VERSION))
+        )
+        for mode in DateMode
+    }
+    assert len(set(pages.values())) == len(DateMode)
+
+
 def test_safe_private_attributes_are_stated_where_the_option_is_taken(stated, profile):
     from_table = [one for one in stated.private if one.basis == "table E.3.10-1"]
     if Option.RETAIN_SAFE_PRIVATE not in profile.options:
@@ -234,6 +273,23 @@ def test_safe_private_attributes_are_stated_where_the_option_is_taken(stated, pr
     for one in stated.private:
         assert one.effect != "remove"
         assert one.basis
+
+
+def test_what_the_profile_vouches_for_is_stated_with_what_of_it_stays(stated, profile):
+    by_place = {(one.creator, one.tag): one for one in stated.private}
+    page = as_markdown(statement_document(stated))
+    for rule in profile.private:
+        for name in rule.attributes:
+            one = by_place.get((rule.creator, name))
+            if (
+                rule.action is Action.KEEP
+                and one
+                and one.basis == f"the profile: {rule.reason} ({rule.source})"
+            ):
+                assert one.only == (rule.values or rule.fields)
+                assert name in page
+            elif rule.action is Action.REMOVE:
+                assert one is None
 
 
 def test_every_action_has_words_and_the_standards_letter():

@@ -268,3 +268,9 @@ def test_an_instance_to_which_nothing_was_done_has_a_set_too(tmp_path):
     sets = ActionSets(tmp_path / "spool")
     assert len(sets.add(frozenset())) == 16
     assert list(sets.rows()) == []
+
+
+def test_the_reasons_that_the_verification_s_figures_are_counted_by_exist():
+    from aida_pipelines.deid import evidence as module
+
+    assert {module._FINDING, module._HELD_WITH_STUDY} <= REASONS.keys()
