@@ -67,10 +67,7 @@ class Case:
         if fast.parts != plain.parts or Counter(fast.changes) != Counter(plain.changes):
             return "DIFFERENT: results"
         try:
-            found = {
-                one.kind
-                for one in self._verifier.findings(fast.header, self._verifier.identifiers(fast.source))
-            }
+            found = {one.kind for one in self._verifier.findings(fast)}
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
             return UNREAD if _is_unreadable(data) else f"VERIFIER: {type(error).__name__}"
         if found & _WORKS:

@@ -325,27 +325,22 @@ def real_instances(folder: Path) -> Iterator[Dataset]:
         screen = {"SCREEN SAVE", "LABEL", "OVERVIEW"}.intersection(image_type)
         if ds.get("SOPClassUID") not in allowed or not series or screen or "PixelData" not in ds:
             continue
-        if not ds.file_meta.TransferSyntaxUID.is_compressed and len(ds.PixelData) < _native(ds):
+        if not _whole(ds):
             continue  # cut short: held, and rightly
         taken[series] += 1
         if taken[series] <= _A_SERIES:
             yield ds
 
 
-def _native(ds: Dataset) -> int:
-    samples = (
-        2
-        if str(ds.get("PhotometricInterpretation", "")).endswith("_422")
-        else int(ds.get("SamplesPerPixel") or 1)
-    )
-    numbers = (
-        ds.get("Rows"),
-        ds.get("Columns"),
-        ds.get("NumberOfFrames") or 1,
-        ds.get("BitsAllocated"),
-        samples,
-    )
-    return prod(int(number or 0) for number in numbers) // 8
+def _whole(ds: Dataset) -> bool:
+    """Whether there are as many pixel bytes as the header declares."""
+    keywords = ("Rows", "Columns", "NumberOfFrames", "BitsAllocated", "SamplesPerPixel")
+    numbers = [ds.get(keyword) or 1 for keyword in keywords]
+    if not all(isinstance(number, int) for number in numbers):
+        return False
+    shared = str(ds.get("PhotometricInterpretation", "")).endswith("_422")
+    compressed = ds.file_meta.TransferSyntaxUID.is_compressed
+    return compressed or len(ds.PixelData) >= prod(numbers) // (12 if shared else 8)
 
 
 def _renamed(ds: Dataset, number: int) -> None:
