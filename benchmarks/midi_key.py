@@ -23,6 +23,7 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from aida_pipelines.demo.identities import Person, person
 from aida_pipelines.demo.phantom import ct_phantom, ct_slices, uid
@@ -30,6 +31,7 @@ from benchmarks.setting import profile_and_tokens
 
 COLUMNS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality")
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "dev"
+_NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 _MAX_FILE = 700_000
 _A_SERIES = 5
 """Files of a real series that are dressed."""
@@ -339,7 +341,7 @@ def _whole(ds: Dataset) -> bool:
     if not all(isinstance(number, int) for number in numbers):
         return False
     shared = str(ds.get("PhotometricInterpretation", "")).endswith("_422")
-    compressed = ds.file_meta.TransferSyntaxUID.is_compressed
+    compressed = ds.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian) not in _NATIVE
     return compressed or len(ds.PixelData) >= prod(numbers) // (12 if shared else 8)
 
 
