@@ -185,7 +185,7 @@ def main() -> int:
     parser.add_argument("--src", type=Path, help="the files it belongs to")
     parser.add_argument("--keep", type=Path, help="keep our key (key.db) and files (src/) in this folder")
     parser.add_argument("--data", type=Path, help="dress the files of this folder")
-    parser.add_argument("--times", type=int, default=2, help="how often each real file is dressed")
+    parser.add_argument("--times", type=int, default=3, help="how often each real file is dressed")
     parser.add_argument("--patients", type=int, default=10, help="phantoms")
     parser.add_argument("--slices", type=int, default=12, help="of each phantom")
     parser.add_argument(

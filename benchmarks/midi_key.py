@@ -345,10 +345,11 @@ def _whole(ds: Dataset) -> bool:
     return compressed or len(ds.PixelData) >= prod(numbers) // (12 if shared else 8)
 
 
-def _renamed(ds: Dataset, number: int) -> None:
-    """UIDs of its own, so that one file can be dressed more than once."""
-    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+def _renamed(ds: Dataset, number: int, file: int) -> None:
+    """UIDs of its own, so that one file, or one instance in two transfer syntaxes, can be dressed more than once."""
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):
         setattr(ds, keyword, uid("midi", number, str(ds.get(keyword, ""))))
+    ds.SOPInstanceUID = uid("midi", number, file)
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     ds.BurnedInAnnotation = "NO"
 
@@ -360,14 +361,14 @@ def dressed(
     folder = folder or (SHARED if SHARED.is_dir() else Path(pydicom.__file__).parent / "data" / "test_files")
     for time in range(times):
         people: dict[str, int] = {}
-        for ds in real_instances(folder):
+        for file, ds in enumerate(real_instances(folder)):
             number = people.setdefault(str(ds.SeriesInstanceUID), len(people)) + 1000 * time
-            _renamed(ds, number)
+            _renamed(ds, number, file)
             yield ds, Dresser(ds, person(number), random.Random(number)).dress()
     for patient in range(patients):
         number = 100_000 + patient
-        for ds in ct_slices(ct_phantom(patient, slices=slices, size=32)):
-            _renamed(ds, number)
+        for file, ds in enumerate(ct_slices(ct_phantom(patient, slices=slices, size=32))):
+            _renamed(ds, number, file)
             yield ds, Dresser(ds, person(number), random.Random(number)).dress()
 
 
