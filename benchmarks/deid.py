@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pydicom
 
-from aida_pipelines.deid.pseudonym import create_key
+from aida_pipelines.deid.keys import create_key
 from benchmarks.corpus import KINDS, PLANTED, Part, make_corpus
 from benchmarks.peers import recipes
 

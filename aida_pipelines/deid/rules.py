@@ -151,8 +151,10 @@ class Rules:
         return action
 
     def _by_vr(self, written: str, known: str) -> Action:
-        if written != known and known in _UNLISTED and written not in _UNLISTED:
-            written = known  # a text that calls itself a number is still treated as text
+        if known == "UI" or (written != known and known in _UNLISTED and written not in _UNLISTED):
+            written = (
+                known  # a text that calls itself a number is still treated as text, a UID always as a UID
+            )
         if written in TEMPORAL_VRS:
             return temporal_action(self._options)
         if written == "UI" and Option.RETAIN_UIDS in self._options:

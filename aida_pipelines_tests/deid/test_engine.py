@@ -440,3 +440,11 @@ def test_a_text_that_calls_itself_a_number_comes_out_as_a_text_that_can_be_read(
     description = {0x00081030: (vr, b"CT Thorax Anna")}
     result = read(deidentifier(any_profile).deidentify(instance(description)))
     assert "Anna" not in str(result.get("StudyDescription", ""))
+
+
+@pytest.mark.parametrize("vr", ["ST", "LO", "FD", "DA"])
+def test_a_sop_class_that_calls_itself_something_else_stays(deidentifier, any_profile, instance, read, vr):
+    ct = "1.2.840.10008.5.1.4.1.1.2"
+    result = read(deidentifier(any_profile).deidentify(instance({0x00080016: (vr, ct.encode() + b"\0")})))
+    assert result["SOPClassUID"].VR == "UI"
+    assert result.SOPClassUID == result.file_meta.MediaStorageSOPClassUID == ct
