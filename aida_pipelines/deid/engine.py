@@ -280,6 +280,8 @@ class Deidentifier:
         issuer = top.text(_ISSUER) or top.inner_text(_ISSUER_QUALIFIERS, _UNIVERSAL_ENTITY_ID)
         subject = self.subject_of(top.text(_PATIENT_ID), issuer, study)
         added = self._result_attributes(top.encoding, subject)
+        # Whatever VR it is written with: it is on the profile's list, and without it the object can't be read.
+        added[_SOP_CLASS] = encode_element(_SOP_CLASS, "UI", sop_class.encode("ascii"), top.encoding)
         if reviewed:
             added[_BURNED_IN] = encode_element(_BURNED_IN, "CS", b"NO", top.encoding)
         return Decisions(

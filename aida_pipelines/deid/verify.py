@@ -215,7 +215,7 @@ class Verifier:
 
 def _patient(pieces: list[Piece]) -> bytes:
     """Patient ID and its issuer as written, and the character set that says how; empty if there is no id."""
-    if not any(tag == _PATIENT_ID and raw[8:].strip(b"\0 ") for tag, raw in pieces):
+    if not any(tag == _PATIENT_ID and raw[8:].partition(b"\\")[0].strip(b"\0 ") for tag, raw in pieces):
         return b""
     return b"".join([raw for tag, raw in pieces if tag in (_CHARSET, _PATIENT_ID, _ISSUER)])
 

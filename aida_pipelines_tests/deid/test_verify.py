@@ -13,6 +13,7 @@ from aida_pipelines.deid.verify import Finding
 from aida_pipelines.dicom.encode import encode_element, encode_item
 from aida_pipelines.dicom.parse import EXPLICIT
 from aida_pipelines.errors import Quarantine
+from aida_pipelines_tests.deid.conftest import CT
 
 IDENTITY = {
     0x00080050: ("SH", b"ACC47110"),
@@ -220,3 +221,12 @@ def test_it_shares_neither_rules_nor_parser_with_what_it_verifies():
     assert {name for name in imported if not name.startswith("aida_pipelines.deid.verification")} == {
         "aida_pipelines.dicom.quiet"
     }
+
+
+@pytest.mark.parametrize("vr", ["ST", "LO", "UN", "OB"])
+def test_a_class_that_is_written_as_something_else_comes_out_as_a_uid(
+    deidentifier, verifier, research, instance, read, vr
+):
+    result = deidentifier(research).deidentify(instance({0x00080016: (vr, CT.encode() + b"\0")}))
+    assert read(result).SOPClassUID == CT
+    verifier(research).verify(result)

@@ -152,7 +152,7 @@ def is_pixel_data(data: Data, start: int, stop: int, *, implicit: bool, big_endi
     else:
         value, length = start + 8, number(start + 6, 2)
     if length == UNDEFINED:
-        return (number(stop - 8, 2), number(stop - 6, 2), number(stop - 4, 4)) == (0xFFFE, 0xE0DD, 0)
+        return (number(stop - 8, 2), number(stop - 6, 2)) == (0xFFFE, 0xE0DD)
     return value + length == stop
 
 
