@@ -130,8 +130,9 @@ class Pseudonyms:
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError("a key has 32 bytes")
-        self._subject_key, self._uid_key, self._date_key = (
-            hmac.digest(key, purpose, hashlib.sha256) for purpose in (b"subject", b"uid", b"date-offset")
+        self._subject_key, self._uid_key, self._date_key, self._token_key = (
+            hmac.digest(key, purpose, hashlib.sha256)
+            for purpose in (b"subject", b"uid", b"date-offset", b"token")
         )
         self.key_id = hmac.digest(key, b"key-id", hashlib.sha256).hex()[:8]
         self._offset = lru_cache(maxsize=1024)(self._offset_of)
@@ -154,6 +155,17 @@ class Pseudonyms:
         """A UID of the form ``2.25.`` + 128 bits as a decimal number (PS3.5 annex B.2)."""
         digest = hmac.digest(self._uid_key, original.encode("utf-8", "surrogatepass"), hashlib.sha256)
         return f"2.25.{int.from_bytes(digest[:16], 'big')}"
+
+    def token(self, kind: str, value: str) -> str:
+        """16 characters of base32 (80 bits) for an opaque identifier: a serial number, a local code.
+
+        Args:
+            kind: What it identifies; the same value of two kinds gives two tokens.
+            value: As written.
+        """
+        pair = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
+        digest = hmac.digest(self._token_key, pair, hashlib.sha256)
+        return base64.b32encode(digest[:10]).decode().lower()
 
     def offset(self, subject: str) -> timedelta:
         """By how much a subject's dates move: a whole number of days, never 0."""

@@ -115,3 +115,11 @@ def test_a_missing_key_says_what_to_do(tmp_path):
 
 def test_keys_are_not_shown():
     assert "00010203" not in repr(A).replace(" ", "")
+
+
+def test_tokens_tell_apart_and_say_nothing(pseudonyms):
+    tokens = {pseudonyms.token(kind, value) for kind in ("device", "code") for value in ("1", "2", "SN-4711")}
+    assert len(tokens) == 6
+    assert all(re.fullmatch(r"[a-z2-7]{16}", token) for token in tokens)
+    assert pseudonyms.token("device", "1") == Pseudonyms(bytes(range(32))).token("device", "1")
+    assert pseudonyms.token("device", "1") != Pseudonyms(bytes(32)).token("device", "1")
