@@ -12,6 +12,8 @@ from functools import lru_cache
 
 from pydicom._dicom_dict import DicomDictionary
 
+from aida_pipelines.deid._defined_terms import WORDS
+from aida_pipelines.deid.bulk import TABLES, hides_text, table_hides_text
 from aida_pipelines.deid.pseudonym import is_personal_number
 from aida_pipelines.dicom.parse import vr_of
 from aida_pipelines.dicom.values import TEXT_VRS as CODED_VRS
@@ -34,17 +36,27 @@ _DECIMAL = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _INTEGER = re.compile(rb"[+-]?(\d{1,10})(\.0*)?")
 _MAX_INTEGER = 1 << 31
 _DAY = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
-_CODE = re.compile(rb"[A-Z0-9_ ]{0,16}")
+_CODE = re.compile(rb"[A-Z0-9_ /]{0,16}")
+_LETTERS = re.compile(r"[A-Z]{3,}")
+_MAX_CODE_DIGITS = 5
+_MAX_SHORT_WORDS = 6
 _TIME = re.compile(rb"\d{2}(:?\d{2}(:?\d{2}(\.\d{1,6})?)?)?")
 _DATE = re.compile(rb"\d{4}(\.?)\d{2}\1\d{2}")
 _DATE_TIME = re.compile(rb"\d{4}(\d{2}){0,5}(\.\d{1,6})?([+-]\d{4})?")
 _UID = re.compile(rb"[0-9.]{1,64}")
 _UTC_OFFSET = re.compile(rb"[+-]\d{4}")
-_WORDS = re.compile(rb"[A-Za-z0-9 ^,.\-_]{8,}\0*")
-_LETTERS = re.compile(rb"[A-Za-z]{4}")
-_READABLE = re.compile(rb"[\x20-\x7e\xc0-\xff]{12,}[\0 ]*")
 
-_SHAPES = {"DA": _DATE, "DT": _DATE_TIME, "TM": _TIME, "UI": _UID, "CS": _CODE}
+_MAX_DIGITS = 6
+"""Before the decimal point of a number: more of them are an id, a telephone number, a date."""
+_MAX_DIGITS_OF_LARGE = 9
+_LARGE = re.compile(
+    r"Time|Duration|Dose|Counts|Frequency|Activity|InuA?S|Interval|Delay|Window|Rescale|RealWorld|PixelValue|Offset"
+)
+"""Keywords of quantities that grow large: microseconds, becquerels, counts, hertz."""
+_LARGEST = 10
+"""Digits of a private number: no dictionary says how large it may be."""
+
+_SHAPES = {"DA": _DATE, "DT": _DATE_TIME, "TM": _TIME, "UI": _UID}
 TIMEZONE_OFFSET = 0x00080201
 
 
@@ -64,16 +76,20 @@ def is_honest(value: bytes, vr: str, tag: int) -> bool:
         vr: Its VR.
         tag: Its attribute.
     """
+    if tag in TABLES and vr in ("OW", "OB", "US", "SS"):
+        return len(value) % 2 == 0 and not table_hides_text(value)
     if vr in BINARY_VRS:
         count, rest = divmod(len(value), BINARY_VRS[vr])
         least, most = _multiplicity(tag)
-        # With one number of values possible, an image's pixel spacing say, any bytes of that length are numbers.
-        fits = not rest and least <= count <= most
-        return fits and vr_of(tag) not in CODED_VRS and not _is_text(value, counted=least == most)
+        return not rest and least <= count <= most and vr_of(tag) not in CODED_VRS and not hides_text(value, vr)
     if vr in BULK_VRS:
-        return not _is_text(value, counted=False)
+        size = BINARY_VRS.get(vr_of(tag))
+        fits = size is None or len(value) <= size * _multiplicity(tag)[1]
+        return fits and not hides_text(value, vr)
     if vr in ("DS", "IS"):
-        return all(_is_number(part, vr) for part in _parts(value))
+        return all(_is_number(part, vr, tag) for part in _parts(value))
+    if vr == "CS":
+        return _is_code(value)
     if vr in _SHAPES:
         return all(not part or _SHAPES[vr].fullmatch(part) for part in _parts(value))
     if tag == TIMEZONE_OFFSET:
@@ -94,7 +110,7 @@ def _parts(value: bytes) -> list[bytes]:
     return [part.strip(b"\0 ") for part in value.split(b"\\")]
 
 
-def _is_number(part: bytes, vr: str) -> bool:
+def _is_number(part: bytes, vr: str, tag: int) -> bool:
     if not part:
         return True
     if vr == "DS":
@@ -105,15 +121,35 @@ def _is_number(part: bytes, vr: str) -> bool:
             return False
     if match is None:
         return False
-    digits = match[1].partition(b".")[0].decode("ascii")
-    return not _DAY.fullmatch(digits) and not is_personal_number(digits)
+    whole, _, fraction = match[1].partition(b".")
+    digits = whole.decode("ascii")
+    if len(digits) > _digits_of(tag) or (digits.startswith("0") and len(digits) > _MAX_DIGITS):
+        return False
+    return not any(_DAY.fullmatch(run) or is_personal_number(run) for run in (digits, fraction.decode("ascii")))
 
 
-def _is_text(value: bytes, *, counted: bool) -> bool:
-    """Whether bytes are readable from end to end, so many as chance won't have it.
+@lru_cache(maxsize=4096)
+def _digits_of(tag: int) -> int:
+    """How many digits a number may have before its decimal point."""
+    entry = DicomDictionary.get(tag)
+    if entry is None:
+        return _LARGEST
+    return _MAX_DIGITS_OF_LARGE if _LARGE.search(entry[4]) else _MAX_DIGITS
 
-    Eight or more with a word among them; and twelve or more of any kind, unless there are as many as it must be.
-    """
-    if _WORDS.fullmatch(value) is not None and _LETTERS.search(value) is not None:
-        return True
-    return not counted and _READABLE.fullmatch(value) is not None
+
+@lru_cache(maxsize=4096)
+def _is_code(value: bytes) -> bool:
+    """Whether code strings are made of the words of which the standard's terms are made, and short ones."""
+    short = 0
+    for part in _parts(value):
+        if _CODE.fullmatch(part) is None:
+            return False
+        text = part.decode("ascii")
+        words = re.split(r"[_ /]+", text)
+        unknown = [word for word in words if word and not word.isdigit() and word not in WORDS]
+        if any(run not in WORDS for word in unknown for run in _LETTERS.findall(word)):
+            return False
+        if sum(char.isdigit() for char in text) > _MAX_CODE_DIGITS:
+            return False
+        short += sum(len(word) < 3 for word in unknown)
+    return short <= _MAX_SHORT_WORDS
