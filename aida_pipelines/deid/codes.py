@@ -24,18 +24,18 @@ _SHAPES = {
         ("IBSI", r"[0-9A-Z]{4}"),
         ("RFC5646 RFC3066 ISO639_1 ISO639_2 ISO3166_1", r"[A-Za-z]{2,3}(-[A-Z]{2})?"),
         ("I10 ICD10 I10P", r"[A-TV-Z]\d{2}(\.\d{1,2})?"),
-        ("BI", r"\d"),
+        ("NCIt", r"C\d{4,6}"),
     )
     for scheme in schemes.split()
 }
 _UNIT = re.compile(
     r"(?:(?:[kMGcmunpdh]|da)?(?:m|g|s|l|L|Hz|Bq|Ci|Gy|Sv|V|A|eV|T|K|Pa|W|J|mol|cd|rad|sr|lm|N|C|F|Ohm|S|Wb|H|Cel|"
-    r"bar|min|h|d|wk|mo|a|deg|cal|\[degF\]|mm\[Hg\]|m\[Hg\]|\[hnsf'U\]|\[in_i\]|%|1)[0-9]?|10\*-?\d{1,2}|\{[a-zA-Z]{1,7}\})"
+    r"bar|min|h|d|wk|mo|a|deg|cal|\[degF\]|mm\[Hg\]|m\[Hg\]|\[hnsf'U\]|\[in_i\]|%|1)[0-9]?|10\*-?\d{1,2})"
 )
 _OF_UNITS = re.compile(rf"{_UNIT.pattern}([./]\d{{0,3}}{_UNIT.pattern}){{0,3}}")
 
 _OTHERS = frozenset(
-    "99SDM BARI C4 FMA HL7V2 ISO_OID ITIS_TSN L LN MDC MSH NCIt NDC NEU PUBCHEM_CID RXNORM SCT UCUM UMLS".split()
+    "99SDM BARI C4 FMA HL7V2 ISO_OID ITIS_TSN L LN MDC MSH NDC NEU PUBCHEM_CID RXNORM SCT UCUM UMLS".split()
 )
 SCHEMES = frozenset(_SHAPES) | _OTHERS
 """Designators that PS3.16 has registered, as far as they occur; and ``L``, a local one."""

@@ -1,13 +1,16 @@
 """Descriptions reduced to words that are known to be harmless (PS3.15 E.3.5, option Clean Descriptors).
 
 An allow-list, not a search for names: what isn't on the list goes, so that a name nobody has heard of, a
-misspelt one or a telephone number doesn't need to be recognised.
+misspelt one or a telephone number doesn't need to be recognised. How something is written doesn't help it through:
+wide digits are digits, characters without width are none, letters of other scripts are not on the list, and words
+of one letter in a row are a word spelt out.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 from aida_pipelines.contracts.vocabulary import normalise
 
@@ -22,6 +25,8 @@ _JOINED_NUMBERS = re.compile(
 _WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)?[^\W_]*")
 _NUMBER = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,3})?)([^\W\d_]*)")
 _LETTERS_THEN_NUMBER = re.compile(r"([^\W\d_]+)([0-9]{1,4}(?:[.,][0-9]{1,2})?)([^\W\d_]*)")
+_SPELT_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]+[^\W\d_](?![^\W_])){3,}")
+_NUMBERS_IN_A_ROW = re.compile(r"(?<![\d.,])\d{1,4}(?: +\d{1,4}(?![\d.,])){2,}(?![^\W_])")
 _KEPT_SEPARATOR = re.compile(r"[\s_\-+/().,:;*%&\[\]<>=^#]{0,3}")
 
 
@@ -40,7 +45,7 @@ class DescriptorCleaner:
 
         ``"T1 ax +Gd Anna Svensson"`` becomes ``"T1 ax +Gd"``.
         """
-        text = _JOINED_NUMBERS.sub("?", text)
+        text = _SPELT_OUT.sub("?", _NUMBERS_IN_A_ROW.sub("?", _JOINED_NUMBERS.sub("?", unified(text))))
         kept, last_kept = [], True
         for match in _WORD.finditer(text):
             # A bare number behind a word that goes is part of it: house numbers, post codes, numbers of wards.
@@ -63,7 +68,16 @@ class DescriptorCleaner:
             end = match.end()
         return cleaned.strip()
 
+    def values(self, texts: Sequence[str]) -> list[str]:
+        """Several values of one attribute: what a number may not say, several may not say together."""
+        cleaned = [self(text) for text in texts]
+        if len(cleaned) > 1 and sum(map(digits_of_numbers, cleaned)) > MAX_DIGITS:
+            cleaned = [text if not digits_of_numbers(text) else "" for text in cleaned]
+        return cleaned
+
     def _allowed(self, word: str) -> bool:
+        if not word.isascii() and not is_latin(word):
+            return False
         folded = word.casefold() if word.isascii() else normalise(word)
         if folded in self._tokens:
             return True
@@ -72,3 +86,21 @@ class DescriptorCleaner:
         if match := _LETTERS_THEN_NUMBER.fullmatch(folded):
             return match[1] in self._tokens and (not match[3] or match[3] in self._tokens)
         return False
+
+
+def unified(text: str) -> str:
+    """The text with each character written in one way (NFKC), without those that have no width."""
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFKC", text)
+    return "".join(char for char in text if unicodedata.category(char) not in ("Cf", "Mn", "Co", "Cn"))
+
+
+def is_latin(text: str) -> bool:
+    """Whether all letters and digits are those of the vocabularies: Latin, with accents or without."""
+    return text.isascii() or all(normalise(char) for char in text if char.isalnum())
+
+
+def digits_of_numbers(text: str) -> int:
+    """How many digits the words have that are nothing but numbers."""
+    return sum(len(word) for word in re.split(r"[\W_]+", text) if word.isdigit())
