@@ -94,7 +94,11 @@ def processor(folder: Path, name: str = "research-longitudinal") -> Processor:
     assert profile is not None
     tokens = frozenset(load_vocabulary(CONTRACTS / "vocabularies" / "descriptor_tokens.csv").terms)
     create_key(folder / "key")
-    return Processor(Recipe(profile=profile, tokens=tokens, key_file=folder / "key", issuer="fuzz"))
+    devices = frozenset(load_vocabulary(CONTRACTS / "vocabularies" / "device_tokens.csv").terms)
+    recipe = Recipe(
+        profile=profile, tokens=tokens, device_tokens=devices, key_file=folder / "key", issuer="fuzz"
+    )
+    return Processor(recipe)
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ from aida_pipelines.contracts.documents import Problems, parse, read_document
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.contracts.vocabulary import load_vocabulary
 from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.fast import FastDeidentifier
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.parallel import ordered_map
@@ -30,8 +31,14 @@ class _Worker:
         problems.raise_any()
         assert profile is not None
         tokens = frozenset(load_vocabulary(CONTRACTS / "vocabularies" / "descriptor_tokens.csv").terms)
-        cleaner = DescriptorCleaner(tokens)
-        self._deidentify = FastDeidentifier(profile, Pseudonyms(bytes(range(32))), cleaner, issuer="bench")
+        devices = frozenset(load_vocabulary(CONTRACTS / "vocabularies" / "device_tokens.csv").terms)
+        self._deidentify = FastDeidentifier(
+            profile,
+            Pseudonyms(bytes(range(32))),
+            DescriptorCleaner(tokens),
+            DeviceCleaner(tokens | devices),
+            issuer="bench",
+        )
         self._dst, self._verifier = dst, None
         if verify:
             from aida_pipelines.deid.verify import Verifier

@@ -40,6 +40,8 @@ class Action(StrEnum):
     KEEP = "keep"
     SHIFT_DATE = "shift-date"  # moved by the subject's offset
     CLEAN_TEXT = "clean-text"  # only words of the allow-list stay
+    CLEAN_DEVICE = "clean-device"  # only what devices write stays: words of their allow-list, codes, versions
+    PSEUDONYM = "pseudonym"  # a token under the key, the same for the same original
 
 
 def _attribute(name: str) -> str:

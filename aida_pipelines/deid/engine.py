@@ -21,10 +21,23 @@ from pydicom.charset import python_encoding
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
+from aida_pipelines.deid.bulk import table_hides_text
+from aida_pipelines.deid.codes import (
+    CODE_TAGS,
+    CODE_VALUE,
+    SCHEME,
+    SCHEME_VERSION,
+    URN_CODE_VALUE,
+    is_public,
+    is_scheme,
+    is_version,
+)
 from aida_pipelines.deid.content import VALUES
 from aida_pipelines.deid.dates import shift_value
 from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.honest import TEMPORAL_VRS, is_honest
+from aida_pipelines.deid.icc import rebuilt
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
@@ -39,6 +52,8 @@ _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _STUDY, _SERIES = 0x0020000D, 0x0020000E
 _SAMPLES, _PHOTOMETRIC, _FRAMES = 0x00280002, 0x00280004, 0x00280008
 _ROWS, _COLUMNS, _BITS = 0x00280010, 0x00280011, 0x00280100
+_ICC_PROFILE = 0x00282000
+_PALETTES = ((0x00281101, 0x00281201), (0x00281102, 0x00281202), (0x00281103, 0x00281203))
 _BURNED_IN, _TEMPORAL_MODIFIED = 0x00280301, 0x00280303
 _IDENTITY_REMOVED, _METHOD, _METHOD_CODES = 0x00120062, 0x00120063, 0x00120064
 _VALUE_TYPE, _CONCEPT_NAME = 0x0040A040, 0x0040A043
@@ -75,6 +90,12 @@ _DUMMIES = {
     **dict.fromkeys(("LO", "SH", "PN", "LT", "ST", "UT", "UC"), "REMOVED"),
 }  # fmt: skip
 _DUMMY_BYTES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
+
+_SHORT_NUMBER = re.compile(r"[0-9]{1,3}")
+"""An identifier that is too short to be anyone's: the second stack, the third optical path."""
+_PRIVATE_SCHEME = 14
+"""Characters after the ``99`` with which designators of private coding schemes begin."""
+_PUBLIC_URN = re.compile(r"urn:oid:2\.16\.840\.1\.113883\.6\.\d{1,3}")
 
 _MAX_AGE_YEARS = 89
 """Older ones are few enough to be found by their age: they all become 90 (HIPAA 164.514(b)(2)(i)(C))."""
@@ -195,15 +216,23 @@ class Deidentifier:
         profile: The profile.
         pseudonyms: The key's pseudonyms.
         cleaner: What keeps descriptions' harmless words.
+        devices: What keeps what devices write; without it, codes and versions only.
         issuer: Issuer of patient ids whose header names none: the site's.
     """
 
     def __init__(
-        self, profile: DeidProfile, pseudonyms: Pseudonyms, cleaner: DescriptorCleaner, *, issuer: str
+        self,
+        profile: DeidProfile,
+        pseudonyms: Pseudonyms,
+        cleaner: DescriptorCleaner,
+        devices: DeviceCleaner | None = None,
+        *,
+        issuer: str,
     ) -> None:
         self.profile = profile
         self._pseudonyms = pseudonyms
         self._cleaner = cleaner
+        self._devices = devices or DeviceCleaner(())
         self._issuer = issuer
         self._rules = RuleBook(profile)
 
@@ -244,6 +273,8 @@ class Deidentifier:
         study, series = top.text(_STUDY), top.text(_SERIES)
         if not study or not series:
             raise Quarantine("no-series")
+        if top.text(_PHOTOMETRIC) == "PALETTE COLOR" and not _has_a_palette(top):
+            raise Quarantine("palette-doubtful")
         sop_class = top.text(_SOP_CLASS)
         subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), study)
         added = self._result_attributes(top.encoding, subject)
@@ -260,7 +291,9 @@ class Deidentifier:
 
     def rewriter(self, parsed: ParsedFile, decided: Decisions) -> _Rewriter:
         """What rewrites the elements of ``parsed``."""
-        return _Rewriter(parsed, decided.rules, self._pseudonyms, self._cleaner, decided.subject)
+        return _Rewriter(
+            parsed, decided.rules, self._pseudonyms, self._cleaner, self._devices, decided.subject
+        )
 
     def assembled(
         self,
@@ -382,6 +415,12 @@ class Top:
         vr = vr_of(tag) if element.vr == "UN" else element.vr
         return strings(self._parsed.value(element), vr, self.charset)
 
+    def bytes_of(self, tag: int) -> bytes:
+        """The value's bytes; none if it is empty or not there."""
+        self.read.add(tag)
+        element = self._elements.get(tag)
+        return self._parsed.value(element) if element else b""
+
     def text(self, tag: int) -> str:
         """The first value of a text-like attribute; empty if there is none."""
         return next(iter(self.texts(tag)), "")
@@ -395,6 +434,19 @@ class Top:
         vr = vr_of(tag) if element.vr == "UN" else element.vr
         found = numbers(self._parsed.value(element), vr, self._parsed.encoding)
         return int(found[0]) if found else default
+
+
+def _has_a_palette(top: Top) -> bool:
+    """Whether all three colours have a table of as many entries as is declared, with nothing to be read in it."""
+    for descriptor, plain in _PALETTES:
+        table, entries = top.bytes_of(plain), top.number(descriptor, 0) or 1 << 16
+        if not table:
+            table = top.bytes_of(plain + 0x20)
+        elif len(table) - len(table) % 2 not in (entries + entries % 2, 2 * entries):
+            return False
+        if not table or table_hides_text(table):
+            return False
+    return True
 
 
 def _declared_pixels(top: Top) -> DeclaredPixels:
@@ -414,12 +466,14 @@ class _Rewriter:
         rules: Rules,
         pseudonyms: Pseudonyms,
         cleaner: DescriptorCleaner,
+        devices: DeviceCleaner,
         subject: str,
     ) -> None:
         self._parsed = parsed
         self._rules = rules
         self._pseudonyms = pseudonyms
         self._cleaner = cleaner
+        self._devices = devices
         self._subject = subject
         self.changes: list[Change] = []
 
@@ -437,6 +491,7 @@ class _Rewriter:
         creators = self._creators(elements)
         if not top_level:
             charset = self._charset_of(elements, charset)
+        scheme = self._text_of(elements, SCHEME) if not top_level else ""
         for element in elements:
             tag = element.tag
             if tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF:
@@ -446,7 +501,7 @@ class _Rewriter:
                 written[tag] = self._copy(element, encoding)
                 continue
             new = self._element(
-                element, creators.get(tag >> 8), overrides.get(tag), encoding, charset, top_level=top_level
+                element, creators.get(tag >> 8), overrides.get(tag), encoding, charset, scheme, top_level=top_level
             )
             if new is None:
                 written.pop(tag, None)
@@ -495,6 +550,7 @@ class _Rewriter:
         override: Action | None,
         encoding: Encoding,
         charset: Sequence[str],
+        scheme: str,
         *,
         top_level: bool,
     ) -> bytes | None:
@@ -507,6 +563,8 @@ class _Rewriter:
         else:
             action = override or self._rules.action(tag, element.vr, top_level=top_level)
             vr = vr_of(tag) if element.vr == "UN" else element.vr
+        if tag in CODE_TAGS and action is Action.KEEP:
+            return self._new(element, self._coded(element, vr, scheme, charset), Action.PSEUDONYM, encoding)
         return None if action is Action.REMOVE else self._rewritten(element, vr, action, encoding, charset)
 
     def uid(self, original: str) -> str:
@@ -531,7 +589,9 @@ class _Rewriter:
             return None
         if is_sequence:
             return self._sequence(element, action, encoding, charset)
-        new = self._value(element, vr, action, charset)
+        return self._new(element, self._value(element, vr, action, charset), action, encoding)
+
+    def _new(self, element: Element, new: bytes | None, action: Action, encoding: Encoding) -> bytes | None:
         if new is None:
             return None
         if new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 "):
@@ -562,21 +622,20 @@ class _Rewriter:
 
     def _content_action(self, item: Sequence[Element]) -> Action | None:
         """What table E.3.4-1 says about a content item; None if it says nothing or the item is none."""
-        found = {element.tag: element for element in item}
-        name = found.get(_CONCEPT_NAME)
+        name = next((element for element in item if element.tag == _CONCEPT_NAME), None)
         if name is None or not name.items:
             return None
-        code = {element.tag: element for element in name.items[0]}
+        scheme, code = (self._text_of(name.items[0], tag) for tag in (SCHEME, CODE_VALUE))
+        return self._rules.content.action(scheme, code, self._text_of(item, _VALUE_TYPE))
 
-        def text(elements: dict[int, Element], tag: int) -> str:
-            there = elements.get(tag)
-            return self._parsed.value(there).decode("latin-1").strip("\0 ") if there else ""
-
-        value_type = text(found, _VALUE_TYPE)
-        return self._rules.content.action(text(code, 0x00080102), text(code, 0x00080100), value_type)
+    def _text_of(self, elements: Sequence[Element], tag: int) -> str:
+        found = [element for element in elements if element.tag == tag]
+        return self._parsed.value(found[-1]).decode("latin-1").strip("\0 ") if found else ""
 
     def _value(self, element: Element, vr: str, action: Action, charset: Sequence[str]) -> bytes | None:
         value = self._parsed.value(element)
+        if element.tag == _ICC_PROFILE and action is Action.KEEP:
+            return rebuilt(value)
         if action is Action.KEEP:
             return self._kept(value, vr, element.tag, charset)
         if action is Action.EMPTY or not value.strip(b"\0 "):
@@ -585,6 +644,10 @@ class _Rewriter:
             return "\\".join(self.uid(uid) for uid in strings(value, "UI")).encode("ascii")
         if action is Action.SHIFT_DATE:
             return self._shifted(value, vr)
+        if action is Action.CLEAN_DEVICE:
+            return self._cleaned(value, vr, charset, self._devices)
+        if action is Action.PSEUDONYM:
+            return self._tokens(value, vr, charset)
         if action is Action.CLEAN_TEXT:
             cleaned = self._cleaned(value, vr, charset)
             # A code without a meaning is invalid everywhere (PS3.3 table 8.8-1, type 1).
@@ -601,21 +664,60 @@ class _Rewriter:
             return value
         if vr == "CS":
             return self._cleaned(value, vr, charset)
-        return b"" if vr in TEMPORAL_VRS else None
+        return b"" if vr in TEMPORAL_VRS or vr in ("DS", "IS") else None
 
     def _shifted(self, value: bytes, vr: str) -> bytes:
         moved = [shift_value(text, vr, self._pseudonyms, self._subject) for text in strings(value, vr)]
         return "\\".join(moved).encode("ascii") if any(moved) else b""
 
-    def _cleaned(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
-        cleaned = [self._cleaner(text) for text in decode_text(value, vr, charset).split("\\")]
-        text = "\\".join(cleaned) if any(cleaned) else ""
-        if text.isascii():
+    def _cleaned(
+        self,
+        value: bytes,
+        vr: str,
+        charset: Sequence[str],
+        cleaner: DescriptorCleaner | DeviceCleaner | None = None,
+    ) -> bytes:
+        text = decode_text(value, vr, charset)
+        if "\x1b" in text:
+            return b""  # an escape sequence that says nothing in this character set: nor does what follows
+        cleaned = (cleaner or self._cleaner).values(text.split("\\"))
+        return _encoded("\\".join(cleaned) if any(cleaned) else "", charset)
+
+    def _tokens(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
+        """Opaque identifiers: a token for each; what is too short to identify anyone stays."""
+        return b"\\".join(
+            self._token("identifier", text.strip("\0 "), vr) for text in decode_text(value, vr, charset).split("\\")
+        )
+
+    def _token(self, kind: str, text: str, vr: str) -> bytes:
+        if not text or _SHORT_NUMBER.fullmatch(text):
             return text.encode("ascii")
-        try:
-            return text.encode(charset[0])
-        except (UnicodeError, LookupError):
-            return text.encode("ascii", "replace")
+        token = self._pseudonyms.token(kind, text)
+        return (f"urn:x-aida:{token}" if vr == "UR" else token.upper() if vr == "CS" else token).encode("ascii")
+
+    def _coded(self, element: Element, vr: str, scheme: str, charset: Sequence[str]) -> bytes | None:
+        """A part of a coded value: as it is where its scheme is public, else a token (PS3.3 section 8)."""
+        text = decode_text(self._parsed.value(element), vr, charset)
+        if element.tag == SCHEME_VERSION:
+            return text.encode("ascii") if not text or is_version(text) else None
+        if element.tag == SCHEME:
+            if not text or is_scheme(text):
+                return text.encode("ascii")
+            return b"99" + self._pseudonyms.token("scheme", text)[:_PRIVATE_SCHEME].upper().encode("ascii")
+        if element.tag == URN_CODE_VALUE and _PUBLIC_URN.fullmatch(text):
+            return text.encode("ascii")
+        if is_public(scheme, text):
+            return text.encode("ascii")
+        return self._token(f"code:{scheme}", text, "UR" if element.tag == URN_CODE_VALUE else vr)
+
+
+def _encoded(text: str, charset: Sequence[str]) -> bytes:
+    if text.isascii():
+        return text.encode("ascii")
+    try:
+        return text.encode(charset[0])
+    except (UnicodeError, LookupError):
+        return text.encode("ascii", "replace")
 
 
 def _uid_of(original: str, pseudonyms: Pseudonyms) -> str:

@@ -166,6 +166,7 @@ def deidentify_folder(
     recipe = Recipe(
         profile=profile,
         tokens=frozenset(contracts.vocabulary("descriptor_tokens").terms),
+        device_tokens=frozenset(contracts.vocabulary("device_tokens").terms),
         key_file=key_file,
         issuer=issuer,
     )

@@ -15,6 +15,7 @@ from pydicom.datadict import keyword_for_tag
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.engine import Change, Deidentified
 from aida_pipelines.deid.fast import FastDeidentifier
 from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
@@ -36,6 +37,7 @@ class Recipe:
     Attributes:
         profile: The profile.
         tokens: The descriptions' allow-list.
+        device_tokens: The allow-list of what devices write, beside it.
         key_file: Where the key is.
         issuer: Issuer of patient ids whose header names none.
     """
@@ -44,6 +46,7 @@ class Recipe:
     tokens: frozenset[str]
     key_file: Path
     issuer: str
+    device_tokens: frozenset[str] = frozenset()
 
 
 class Processor:
@@ -59,7 +62,11 @@ class Processor:
     def __init__(self, recipe: Recipe) -> None:
         self.pseudonyms = Pseudonyms(load_key(recipe.key_file))
         self._deidentifier = FastDeidentifier(
-            recipe.profile, self.pseudonyms, DescriptorCleaner(recipe.tokens), issuer=recipe.issuer
+            recipe.profile,
+            self.pseudonyms,
+            DescriptorCleaner(recipe.tokens),
+            DeviceCleaner(recipe.tokens | recipe.device_tokens),
+            issuer=recipe.issuer,
         )
         self._verifier = Verifier(recipe.profile, recipe.tokens)
 

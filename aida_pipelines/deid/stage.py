@@ -59,6 +59,7 @@ def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: P
         "site": contracts.site(ingested.site).fingerprint,
         "profile": contracts.profile(collection.deid_profile).fingerprint,
         "descriptor_tokens": contracts.vocabulary("descriptor_tokens").fingerprint,
+        "device_tokens": contracts.vocabulary("device_tokens").fingerprint,
         **{f"table {name}": contracts.table(name).fingerprint for name in tables},
         "key": Pseudonyms(load_key(key_file)).key_id,
         "decisions": decisions_fingerprint(decisions_of(raw, delivery)),
@@ -256,6 +257,7 @@ class _Run:
         recipe = Recipe(
             profile=self.profile,
             tokens=frozenset(self.contracts.vocabulary("descriptor_tokens").terms),
+            device_tokens=frozenset(self.contracts.vocabulary("device_tokens").terms),
             key_file=self.key_file,
             issuer=self.issuer,
         )
