@@ -27,6 +27,7 @@ _NUMBER = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,3})?)([^\W\d_]*)")
 _LETTERS_THEN_NUMBER = re.compile(r"([^\W\d_]+)([0-9]{1,4}(?:[.,][0-9]{1,2})?)([^\W\d_]*)")
 _SPELT_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]+[^\W\d_](?![^\W_])){3,}")
 _NUMBERS_IN_A_ROW = re.compile(r"(?<![\d.,])\d{1,4}(?: +\d{1,4}(?![\d.,])){2,}(?![^\W_])")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _KEPT_SEPARATOR = re.compile(r"[\s_\-+/().,:;*%&\[\]<>=^#]{0,3}")
 
 
@@ -45,7 +46,13 @@ class DescriptorCleaner:
 
         ``"T1 ax +Gd Anna Svensson"`` becomes ``"T1 ax +Gd"``.
         """
-        text = _SPELT_OUT.sub("?", _NUMBERS_IN_A_ROW.sub("?", _JOINED_NUMBERS.sub("?", unified(text))))
+        text, cleaned = unified(text), self._once(unified(text))
+        while cleaned != text:  # what went may have stood between things that go together
+            text, cleaned = cleaned, self._once(cleaned)
+        return cleaned
+
+    def _once(self, text: str) -> str:
+        text = _SPELT_OUT.sub("?", _NUMBERS_IN_A_ROW.sub("?", _JOINED_NUMBERS.sub("?", text)))
         kept, last_kept = [], True
         for match in _WORD.finditer(text):
             # A bare number behind a word that goes is part of it: house numbers, post codes, numbers of wards.
@@ -90,6 +97,7 @@ class DescriptorCleaner:
 
 def unified(text: str) -> str:
     """The text with each character written in one way (NFKC), without those that have no width."""
+    text = _CONTROLS.sub(" ", text)
     if text.isascii():
         return text
     text = unicodedata.normalize("NFKC", text)

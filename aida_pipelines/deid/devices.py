@@ -45,6 +45,12 @@ class DeviceCleaner:
         text = unified(text).strip()
         if self._is_known(text):
             return text
+        cleaned = self._once(text)
+        while cleaned != text:  # what went may have stood between things that go together
+            text, cleaned = cleaned, self._once(cleaned)
+        return cleaned
+
+    def _once(self, text: str) -> str:
         broken = _SPELT_OUT.sub("?", _NUMBERS.sub(lambda match: _version(match.group()) or "?", text))
         kept, last_kept = list[re.Match[str]](), True
         for match in _WORD.finditer(broken):
