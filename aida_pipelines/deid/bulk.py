@@ -30,6 +30,7 @@ _SHORTEST = 8
 _FEWEST = 6
 """Bytes of a table that may be read as text, at least; more where the table is as rough as noise."""
 _FEWEST_IN_NOISE = 9
+_LONG = 64
 
 def hides_text(value: bytes, vr: str) -> bool:
     """Whether a list of numbers is readable for longer than chance would have it.
@@ -39,9 +40,9 @@ def hides_text(value: bytes, vr: str) -> bool:
         vr: Its VR: of binary numbers or of bulk data.
     """
     if vr in ("FL", "OF", "OD", "OL", "OV", "OW", "OB"):
-        # One byte in four is readable in a random float but for its highest, which often is; at most one list
-        # in a thousand is taken for text by mistake.
-        shortest = max(_SHORTEST, ceil(log(1000 * max(len(value), 1)) / 1.04))
+        # One byte in four is readable in a random float but for its highest, which often is; at most two lists
+        # in a thousand are taken for text by mistake.
+        shortest = max(_SHORTEST, ceil(log(500 * max(len(value), 1)) / 1.04))
     else:
         shortest = _SHORTEST
     return _runs(shortest).search(value) is not None
@@ -53,7 +54,7 @@ def _runs(shortest: int) -> re.Pattern[bytes]:
     length = b"{%d,}" % shortest
     half = b"{%d,}" % max(_FEWEST, shortest // 2 + 2)
     byte = _WORD_BYTE
-    return re.compile(byte + length + b"|(?:" + byte + b"\\0)" + half + b"|(?:\\0" + byte + b")" + half)
+    return re.compile(rb"[0-9]{7,}|" + byte + length + b"|(?:" + byte + b"\\0)" + half + b"|(?:\\0" + byte + b")" + half)
 
 
 def table_hides_text(table: bytes) -> bool:
@@ -67,18 +68,19 @@ def table_hides_text(table: bytes) -> bool:
         return _is_rough(high)
     if not any(high):
         return _is_rough(low)
-    return _is_rough(table) if _turns_often(table) < 0.1 else _is_uneven(table) or _is_rough(low) or _is_rough(high)
+    one_byte = not _is_noise(table)
+    return (_is_rough if one_byte else _is_uneven)(table) or _is_rough(low) or _is_rough(high)
 
 
 def _is_rough(entries: bytes) -> bool:
     """Entries of one byte each: whether some that can be read go up and down."""
-    fewest = _FEWEST if _turns_often(entries) < 0.1 else _FEWEST_IN_NOISE
+    fewest = _FEWEST_IN_NOISE if _is_noise(entries) else _FEWEST
     return any(_turns(window) > 1 for window in _windows(entries, fewest))
 
 
 def _is_uneven(entries: bytes) -> bool:
     """Entries of two bytes each: whether some that can be read go neither up nor down in even steps."""
-    fewest = _FEWEST if _turns_often(entries[1::2]) < 0.1 or _turns_often(entries[0::2]) < 0.1 else _FEWEST_IN_NOISE
+    fewest = _FEWEST_IN_NOISE if _is_noise(entries[0::2]) and _is_noise(entries[1::2]) else _FEWEST
     return any(
         _turns(window) > 0
         and not any(_even(window[at:], order) for at in (0, 1) for order in ("little", "big"))
@@ -110,6 +112,6 @@ def _turns(window: bytes) -> int:
     return sum(before != after for before, after in pairwise(steps))
 
 
-def _turns_often(entries: bytes) -> float:
-    """Changes between rising and falling, as a share of the entries."""
-    return _turns(entries) / max(len(entries), 1)
+def _is_noise(entries: bytes) -> bool:
+    """Whether a table is long enough to tell, and goes up and down all the time."""
+    return len(entries) >= _LONG and _turns(entries) > len(entries) / 10

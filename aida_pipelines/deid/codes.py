@@ -30,9 +30,9 @@ _SHAPES = {
 }
 _UNIT = re.compile(
     r"(?:(?:[kMGcmunpdh]|da)?(?:m|g|s|l|L|Hz|Bq|Ci|Gy|Sv|V|A|eV|T|K|Pa|W|J|mol|cd|rad|sr|lm|N|C|F|Ohm|S|Wb|H|Cel|"
-    r"bar|min|h|d|wk|mo|a|deg|cal|\[degF\]|mm\[Hg\]|m\[Hg\]|\[hnsf'U\]|\[in_i\]|%|1)[0-9]?|10\*-?\d{1,2})"
+    r"bar|min|h|d|wk|mo|a|deg|cal|\[degF\]|mm\[Hg\]|m\[Hg\]|\[hnsf'U\]|\[in_i\]|%)[0-9]?|10\*-?\d{1,2})"
 )
-_OF_UNITS = re.compile(rf"{_UNIT.pattern}([./]\d{{0,3}}{_UNIT.pattern}){{0,3}}")
+_OF_UNITS = re.compile(rf"{_UNIT.pattern}([./](?:100)?{_UNIT.pattern}){{0,3}}")
 
 _OTHERS = frozenset(
     "99SDM BARI C4 FMA HL7V2 ISO_OID ITIS_TSN L LN MDC MSH NDC NEU PUBCHEM_CID RXNORM SCT UCUM UMLS".split()

@@ -39,6 +39,7 @@ _DAY = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _CODE = re.compile(rb"[A-Z0-9_ /]{0,16}")
 _LETTERS = re.compile(r"[A-Z]{3,}")
 _MAX_CODE_DIGITS = 5
+_STANDARD = re.compile(r"ISO_(10918|13818|14495|14496|15444|18181|23008)_\d{1,2}")  # Lossy Image Compression Method
 _MAX_SHORT_WORDS = 6
 _TIME = re.compile(rb"\d{2}(:?\d{2}(:?\d{2}(\.\d{1,6})?)?)?")
 _DATE = re.compile(rb"\d{4}(\.?)\d{2}\1\d{2}")
@@ -149,7 +150,7 @@ def _is_code(value: bytes) -> bool:
         unknown = [word for word in words if word and not word.isdigit() and word not in WORDS]
         if any(run not in WORDS for word in unknown for run in _LETTERS.findall(word)):
             return False
-        if sum(char.isdigit() for char in text) > _MAX_CODE_DIGITS:
+        if sum(char.isdigit() for char in text) > _MAX_CODE_DIGITS and not _STANDARD.fullmatch(text):
             return False
         short += sum(len(word) < 3 for word in unknown)
     return short <= _MAX_SHORT_WORDS
