@@ -25,7 +25,12 @@ _JOINED_NUMBERS = re.compile(
 _WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)?[^\W_]*")
 _NUMBER = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,3})?)([^\W\d_]*)")
 _LETTERS_THEN_NUMBER = re.compile(r"([^\W\d_]+)([0-9]{1,4}(?:[.,][0-9]{1,2})?)([^\W\d_]*)")
-_SPELT_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]+[^\W\d_](?![^\W_])){3,}")
+ENCODED = re.compile(
+    r"(?:[%=][0-9A-Fa-f]{2})+(?![0-9A-Fa-f])|(?:[%=][0-9A-Fa-f]{2}){2,}|&#?\w{1,8};"
+    r"|(?<!\w)[0-9A-Fa-f]{2}(?:[ :\-][0-9A-Fa-f]{2}){4,}(?!\w)"
+)
+"""Percent encoding, quoted-printable, entities, bytes in hexadecimal: what they stand for is anybody's guess."""
+SPELT_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]+[^\W\d_](?![^\W_])){3,}")
 _NUMBERS_IN_A_ROW = re.compile(r"(?<![\d.,])\d{1,4}(?: +\d{1,4}(?![\d.,])){2,}(?![^\W_])")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _KEPT_SEPARATOR = re.compile(r"[\s_\-+/().,:;*%&\[\]<>=^#]{0,3}")
@@ -52,7 +57,7 @@ class DescriptorCleaner:
         return cleaned
 
     def _once(self, text: str) -> str:
-        text = _SPELT_OUT.sub("?", _NUMBERS_IN_A_ROW.sub("?", _JOINED_NUMBERS.sub("?", text)))
+        text = SPELT_OUT.sub("?", _NUMBERS_IN_A_ROW.sub("?", _JOINED_NUMBERS.sub("?", ENCODED.sub("?", text))))
         kept, last_kept = [], True
         for match in _WORD.finditer(text):
             # A bare number behind a word that goes is part of it: house numbers, post codes, numbers of wards.
@@ -77,7 +82,7 @@ class DescriptorCleaner:
 
     def values(self, texts: Sequence[str]) -> list[str]:
         """Several values of one attribute: what a number may not say, several may not say together."""
-        cleaned = [self(text) for text in texts]
+        cleaned = without_spelt_out([self(text) for text in texts])
         if len(cleaned) > 1 and sum(map(digits_of_numbers, cleaned)) > MAX_DIGITS:
             cleaned = [text if not digits_of_numbers(text) else "" for text in cleaned]
         return cleaned
@@ -102,6 +107,11 @@ def unified(text: str) -> str:
         return text
     text = unicodedata.normalize("NFKC", text)
     return "".join(char for char in text if unicodedata.category(char) not in ("Cf", "Mn", "Co", "Cn"))
+
+
+def without_spelt_out(values: list[str]) -> list[str]:
+    """Values without those of one character, if there are so many of them that they may be a word."""
+    return [text if len(text) > 1 else "" for text in values] if sum(len(v) == 1 for v in values) > 3 else values
 
 
 def is_latin(text: str) -> bool:

@@ -13,15 +13,23 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from aida_pipelines.contracts.vocabulary import normalise
-from aida_pipelines.deid.descriptors import MAX_DIGITS, digits_of_numbers, is_latin, unified
+from aida_pipelines.deid.descriptors import (
+    ENCODED,
+    MAX_DIGITS,
+    SPELT_OUT,
+    digits_of_numbers,
+    is_latin,
+    unified,
+    without_spelt_out,
+)
 
 _WORD = re.compile(r"[^\W_]+")
 _RUN = re.compile(r"[0-9]+|[^0-9]+")
-_NUMBERS = re.compile(r"(?<![0-9])[0-9]+(?:(?:[-/+. ]|[ ]?[-–][ ]?)[0-9]+)+(?![0-9])")
-_SPELT_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]+[^\W\d_](?![^\W_])){3,}")
+_NUMBERS = re.compile(r"(?<![0-9])[0-9]+(?:[-/+. –]{1,3}[0-9]+)+(?![0-9])")
 _SIGNS = re.compile(r"[\x20-\x7e]*")
 
 _MAX_CODES = 6
+_MAX_SHORT = 8
 _MAX_DIGITS_OF_CODES = 12
 _MAX_DIGITS_OF_CODE = 4
 _MAX_UNKNOWN_LETTERS = 3
@@ -51,7 +59,8 @@ class DeviceCleaner:
         return cleaned
 
     def _once(self, text: str) -> str:
-        broken = _SPELT_OUT.sub("?", _NUMBERS.sub(lambda match: _version(match.group()) or "?", text))
+        broken = _NUMBERS.sub(lambda match: _version(match.group()) or "?", ENCODED.sub("?", text))
+        broken = SPELT_OUT.sub("?", broken)
         kept, last_kept = list[re.Match[str]](), True
         for match in _WORD.finditer(broken):
             word = match.group()
@@ -62,7 +71,11 @@ class DeviceCleaner:
         digits = sum(char.isdigit() for match in codes for char in match.group())
         if digits > _MAX_DIGITS_OF_CODES or len(codes) > _MAX_CODES:
             kept = [match for match in kept if match not in codes]
-        if len(kept) == len(_WORD.findall(text)) and _SIGNS.fullmatch("".join(_WORD.split(text))):
+        short = [match for match in kept if len(match.group()) < 3]
+        if len(short) > _MAX_SHORT:
+            kept = [match for match in kept if match not in short]
+        signs = "".join(_WORD.split(text))
+        if broken == text and kept and len(kept) == len(_WORD.findall(text)) and _SIGNS.fullmatch(signs):
             return text
         cleaned, end = "", -1
         for match in kept:
@@ -73,7 +86,7 @@ class DeviceCleaner:
 
     def values(self, texts: Sequence[str]) -> list[str]:
         """Several values of one attribute: what a number may not say, several may not say together."""
-        cleaned = [self(text) for text in texts]
+        cleaned = without_spelt_out([self(text) for text in texts])
         if len(cleaned) > 1 and sum(digits_of_numbers(text) for text in cleaned if text.isdigit()) > MAX_DIGITS:
             cleaned = ["" if text.isdigit() else text for text in cleaned]
         return cleaned

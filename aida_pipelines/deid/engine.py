@@ -677,7 +677,8 @@ class _Rewriter:
         charset: Sequence[str],
         cleaner: DescriptorCleaner | DeviceCleaner | None = None,
     ) -> bytes:
-        text = decode_text(value, vr, charset)
+        # Code strings are ASCII; what isn't, is written as texts are.
+        text = decode_text(value, vr if value.isascii() else "LO", charset)
         if "\x1b" in text:
             return b""  # an escape sequence that says nothing in this character set: nor does what follows
         cleaned = (cleaner or self._cleaner).values(text.split("\\"))
