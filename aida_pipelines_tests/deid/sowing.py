@@ -117,11 +117,11 @@ def sq(tag: int, *items: bytes, syntax: str = EXPLICIT, undefined: bool = False,
     return el(tag, vr, content, syntax)
 
 
-def deep(levels: int, *elements: bytes, tag: int = 0x00400555) -> bytes:
-    """Elements in sequences within sequences; by default Acquisition Context, which the table doesn't list."""
+def deep(levels: int, *elements: bytes, tag: int = 0x00082218) -> bytes:
+    """Elements in sequences within sequences; by default of codes, which the table doesn't list."""
     inner = b"".join(elements)
     for level in range(levels):
-        inner = sq(tag if level == levels - 1 else 0x00081115, item(inner), undefined=level % 2 == 1)
+        inner = sq(tag if level == levels - 1 else 0x00540220, item(inner), undefined=level % 2 == 1)
     return inner
 
 
@@ -397,7 +397,7 @@ def _in_private() -> None:
     )
     _place(
         "private three deep",
-        lambda s: file(header({0x00400555: deep(3, el(0x00090010, "LO", s), el(0x00091001, "UN", s))})),
+        lambda s: file(header({0x00082218: deep(3, el(0x00090010, "LO", s), el(0x00091001, "UN", s))})),
     )
 
 
@@ -462,7 +462,7 @@ def _in_texts() -> None:
         if tag not in (0x00020001, 0x00080001):
             _place(
                 f"{name}, three deep",
-                lambda s, t=tag, v=vr: file(header({0x00400555: deep(3, el(t, v, s))})),
+                lambda s, t=tag, v=vr: file(header({0x00082218: deep(3, el(t, v, s))})),
                 "verification-failed",
             )
 
@@ -656,7 +656,7 @@ def _in_structure() -> None:
         "dicom-unreadable",
     )
     _place(
-        "a thirty-levels-deep name", lambda s: file(header({0x00400555: deep(30, el(0x00100010, "PN", s))}))
+        "a thirty-levels-deep name", lambda s: file(header({0x00082218: deep(30, el(0x00100010, "PN", s))}))
     )
     _place(
         "a sequence in an empty item's neighbour",
@@ -706,8 +706,8 @@ def _in_structure() -> None:
             lambda s, x=syntax, i=inner: file(
                 header(
                     {
-                        0x00400555: sq(
-                            0x00400555, item(el(0x00204000, "LT", s, i), syntax=i), syntax=i, undefined=True
+                        0x00082218: sq(
+                            0x00082218, item(el(0x00204000, "LT", s, i), syntax=i), syntax=i, undefined=True
                         )
                     },
                     syntax=i,
@@ -873,7 +873,7 @@ def _in_objects() -> None:
         ),
     )
     _place("icon: name", lambda s: file(header({0x00880200: sq(0x00880200, item(el(0x00100010, "PN", s)))})))
-    _place("pixels of a nested image", lambda s: file(header({0x00400555: deep(2, el(0x7FE00010, "OW", s))})))
+    _place("pixels of a nested image", lambda s: file(header({0x00082218: deep(2, el(0x7FE00010, "OW", s))})))
     _place(
         "encapsulated document in an image",
         lambda s: file(
@@ -1048,12 +1048,12 @@ def _in_charsets() -> None:
     _place(
         "charset of an item",
         lambda s: file(
-            header({0x00400555: deep(2, el(0x00080005, "CS", b"ISO_IR 192"), el(0x0008103E, "LO", _utf8(s)))})
+            header({0x00082218: deep(2, el(0x00080005, "CS", b"ISO_IR 192"), el(0x0008103E, "LO", _utf8(s)))})
         ),
     )
     _place(
         "in an item's charset",
-        lambda s: file(header({0x00400555: deep(2, el(0x00080005, "CS", s[:16]))})),
+        lambda s: file(header({0x00082218: deep(2, el(0x00080005, "CS", s[:16]))})),
         "verification-failed",
     )
 
