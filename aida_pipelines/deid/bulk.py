@@ -32,6 +32,7 @@ _FEWEST = 6
 _FEWEST_IN_NOISE = 9
 _LONG = 64
 
+
 def hides_text(value: bytes, vr: str) -> bool:
     """Whether a list of numbers is readable for longer than chance would have it.
 
@@ -54,7 +55,9 @@ def _runs(shortest: int) -> re.Pattern[bytes]:
     length = b"{%d,}" % shortest
     half = b"{%d,}" % max(_FEWEST, shortest // 2 + 2)
     byte = _WORD_BYTE
-    return re.compile(rb"[0-9]{7,}|" + byte + length + b"|(?:" + byte + b"\\0)" + half + b"|(?:\\0" + byte + b")" + half)
+    return re.compile(
+        rb"[0-9]{7,}|" + byte + length + b"|(?:" + byte + b"\\0)" + half + b"|(?:\\0" + byte + b")" + half
+    )
 
 
 def table_hides_text(table: bytes) -> bool:

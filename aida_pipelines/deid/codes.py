@@ -72,9 +72,10 @@ def is_version(text: str) -> bool:
 def _known() -> dict[str, frozenset[str]]:
     from pydicom.sr._concepts_dict import concepts
 
+    by_scheme: dict[str, dict[str, dict[str, object]]] = concepts
     return {
-        scheme: frozenset(str(code) for codes in keywords.values() for code in codes)
-        for scheme, keywords in concepts.items()
+        scheme: frozenset(code for codes in keywords.values() for code in codes)
+        for scheme, keywords in by_scheme.items()
     }
 
 

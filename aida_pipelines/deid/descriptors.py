@@ -57,7 +57,9 @@ class DescriptorCleaner:
         return cleaned
 
     def _once(self, text: str) -> str:
-        text = SPELT_OUT.sub("?", _NUMBERS_IN_A_ROW.sub("?", _JOINED_NUMBERS.sub("?", ENCODED.sub("?", text))))
+        text = SPELT_OUT.sub(
+            "?", _NUMBERS_IN_A_ROW.sub("?", _JOINED_NUMBERS.sub("?", ENCODED.sub("?", text)))
+        )
         kept, last_kept = [], True
         for match in _WORD.finditer(text):
             # A bare number behind a word that goes is part of it: house numbers, post codes, numbers of wards.
@@ -111,7 +113,9 @@ def unified(text: str) -> str:
 
 def without_spelt_out(values: list[str]) -> list[str]:
     """Values without those of one character, if there are so many of them that they may be a word."""
-    return [text if len(text) > 1 else "" for text in values] if sum(len(v) == 1 for v in values) > 3 else values
+    return (
+        [text if len(text) > 1 else "" for text in values] if sum(len(v) == 1 for v in values) > 3 else values
+    )
 
 
 def is_latin(text: str) -> bool:

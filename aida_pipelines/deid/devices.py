@@ -87,7 +87,10 @@ class DeviceCleaner:
     def values(self, texts: Sequence[str]) -> list[str]:
         """Several values of one attribute: what a number may not say, several may not say together."""
         cleaned = without_spelt_out([self(text) for text in texts])
-        if len(cleaned) > 1 and sum(digits_of_numbers(text) for text in cleaned if text.isdigit()) > MAX_DIGITS:
+        if (
+            len(cleaned) > 1
+            and sum(digits_of_numbers(text) for text in cleaned if text.isdigit()) > MAX_DIGITS
+        ):
             cleaned = ["" if text.isdigit() else text for text in cleaned]
         return cleaned
 
@@ -96,8 +99,10 @@ class DeviceCleaner:
         if not is_latin(text):
             return False
         folded = normalise(text)
-        return (folded in self._tokens and not folded.isdigit()) or (" " in text and folded in _names()) or (
-            text in _keywords()
+        return (
+            (folded in self._tokens and not folded.isdigit())
+            or (" " in text and folded in _names())
+            or (text in _keywords())
         )
 
     def _is_word(self, word: str) -> bool:

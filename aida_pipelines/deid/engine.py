@@ -501,7 +501,13 @@ class _Rewriter:
                 written[tag] = self._copy(element, encoding)
                 continue
             new = self._element(
-                element, creators.get(tag >> 8), overrides.get(tag), encoding, charset, scheme, top_level=top_level
+                element,
+                creators.get(tag >> 8),
+                overrides.get(tag),
+                encoding,
+                charset,
+                scheme,
+                top_level=top_level,
             )
             if new is None:
                 written.pop(tag, None)
@@ -687,14 +693,17 @@ class _Rewriter:
     def _tokens(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
         """Opaque identifiers: a token for each; what is too short to identify anyone stays."""
         return b"\\".join(
-            self._token("identifier", text.strip("\0 "), vr) for text in decode_text(value, vr, charset).split("\\")
+            self._token("identifier", text.strip("\0 "), vr)
+            for text in decode_text(value, vr, charset).split("\\")
         )
 
     def _token(self, kind: str, text: str, vr: str) -> bytes:
         if not text or _SHORT_NUMBER.fullmatch(text):
             return text.encode("ascii")
         token = self._pseudonyms.token(kind, text)
-        return (f"urn:x-aida:{token}" if vr == "UR" else token.upper() if vr == "CS" else token).encode("ascii")
+        return (f"urn:x-aida:{token}" if vr == "UR" else token.upper() if vr == "CS" else token).encode(
+            "ascii"
+        )
 
     def _coded(self, element: Element, vr: str, scheme: str, charset: Sequence[str]) -> bytes | None:
         """A part of a coded value: as it is where its scheme is public, else a token (PS3.3 section 8)."""

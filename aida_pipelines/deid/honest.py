@@ -39,7 +39,9 @@ _DAY = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _CODE = re.compile(rb"[A-Z0-9_ /]{0,16}")
 _LETTERS = re.compile(r"[A-Z]{3,}")
 _MAX_CODE_DIGITS = 5
-_STANDARD = re.compile(r"ISO_(10918|13818|14495|14496|15444|18181|23008)_\d{1,2}")  # Lossy Image Compression Method
+_STANDARD = re.compile(
+    r"ISO_(10918|13818|14495|14496|15444|18181|23008)_\d{1,2}"
+)  # Lossy Image Compression Method
 _MAX_SHORT_WORDS = 6
 _TIME = re.compile(rb"\d{2}(:?\d{2}(:?\d{2}(\.\d{1,6})?)?)?")
 _DATE = re.compile(rb"\d{4}(\.?)\d{2}\1\d{2}")
@@ -82,7 +84,9 @@ def is_honest(value: bytes, vr: str, tag: int) -> bool:
     if vr in BINARY_VRS:
         count, rest = divmod(len(value), BINARY_VRS[vr])
         least, most = _multiplicity(tag)
-        return not rest and least <= count <= most and vr_of(tag) not in CODED_VRS and not hides_text(value, vr)
+        return (
+            not rest and least <= count <= most and vr_of(tag) not in CODED_VRS and not hides_text(value, vr)
+        )
     if vr in BULK_VRS:
         size = BINARY_VRS.get(vr_of(tag))
         fits = size is None or len(value) <= size * _multiplicity(tag)[1]
@@ -126,7 +130,9 @@ def _is_number(part: bytes, vr: str, tag: int) -> bool:
     digits = whole.decode("ascii")
     if len(digits) > _digits_of(tag) or (digits.startswith("0") and len(digits) > _MAX_DIGITS):
         return False
-    return not any(_DAY.fullmatch(run) or is_personal_number(run) for run in (digits, fraction.decode("ascii")))
+    return not any(
+        _DAY.fullmatch(run) or is_personal_number(run) for run in (digits, fraction.decode("ascii"))
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -1274,7 +1274,9 @@ def _in_more_places() -> None:
         ("a curve", lambda s: icc(rTRC=b"curv\0\0\0\0" + pack(">L", len(s) // 2) + s[: len(s) // 2 * 2])),
         ("a colorant", lambda s: icc(rXYZ=b"XYZ \0\0\0\0" + s[:12].ljust(12, b"\0"))),
     ):
-        _place(f"ICC profile: {where}", lambda s, t=text: file(header({0x00282000: el(0x00282000, "OB", t(s))})))
+        _place(
+            f"ICC profile: {where}", lambda s, t=text: file(header({0x00282000: el(0x00282000, "OB", t(s))}))
+        )
     for tag, vr, name in (
         (0x00081140, "LT", "a sequence as LT"), (0x00100010, "DS", "a name as DS"), (0x00081030, "US", "LO as US"),
         (0x00420011, "UI", "a document as UI"), (0x00081030, "AE", "LO as AE"), (0x00081030, "AS", "LO as AS"),
@@ -1284,7 +1286,10 @@ def _in_more_places() -> None:
         (0x00189089, "FD", "three doubles"), (0x00280009, "AT", "frame pointers"), (0x00281222, "UN", "a palette as UN"),
     ):  # fmt: skip
         _place(
-            f"lie: {name}", lambda s, t=tag, v=vr: file(header({t: el(t, v, s)})), "dicom-unreadable", "verification-failed"
+            f"lie: {name}",
+            lambda s, t=tag, v=vr: file(header({t: el(t, v, s)})),
+            "dicom-unreadable",
+            "verification-failed",
         )
         _place(
             f"lie: {name}, to the multiple of 24",
@@ -1294,7 +1299,8 @@ def _in_more_places() -> None:
         )
     for tag in (0x00080008, 0x00180015, 0x00185100, 0x00080061, 0x00181140, 0x00080064):
         _place(
-            f"code string {tag:08X}, in capitals", lambda s, t=tag: file(header({t: el(t, "CS", s.upper()[:16])}))
+            f"code string {tag:08X}, in capitals",
+            lambda s, t=tag: file(header({t: el(t, "CS", s.upper()[:16])})),
         )
     for tag in (0x00200013, 0x00200011, 0x00180060, 0x00280030, 0x00101030):
         _place(
