@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
+from typing import cast
 
 from aida_pipelines.deid.pseudonym import is_personal_number
 
@@ -34,10 +35,8 @@ _UNIT = re.compile(
 )
 _OF_UNITS = re.compile(rf"{_UNIT.pattern}([./](?:100)?{_UNIT.pattern}){{0,3}}")
 
-_OTHERS = frozenset(
-    "99SDM BARI C4 FMA HL7V2 ISO_OID ITIS_TSN L LN MDC MSH NDC NEU PUBCHEM_CID RXNORM SCT UCUM UMLS".split()
-)
-SCHEMES = frozenset(_SHAPES) | _OTHERS
+_OTHERS = "99SDM BARI C4 FMA HL7V2 ISO_OID ITIS_TSN L LN MDC MSH NDC NEU PUBCHEM_CID RXNORM SCT UCUM UMLS"
+SCHEMES = frozenset(_SHAPES).union(_OTHERS.split())
 """Designators that PS3.16 has registered, as far as they occur; and ``L``, a local one."""
 
 _VERSION = re.compile(r"\d{1,2}(\.\d{1,2}){0,2}|20\d\d(0[1-9]|1[0-2])\d\d")
@@ -72,10 +71,9 @@ def is_version(text: str) -> bool:
 def _known() -> dict[str, frozenset[str]]:
     from pydicom.sr._concepts_dict import concepts
 
-    by_scheme: dict[str, dict[str, dict[str, object]]] = concepts
     return {
-        scheme: frozenset(code for codes in keywords.values() for code in codes)
-        for scheme, keywords in by_scheme.items()
+        scheme: frozenset(code for codes in keywords.values() for code in cast("dict[str, object]", codes))
+        for scheme, keywords in concepts.items()
     }
 
 

@@ -638,7 +638,9 @@ class _Rewriter:
         found = [element for element in elements if element.tag == tag]
         return self._parsed.value(found[-1]).decode("latin-1").strip("\0 ") if found else ""
 
-    def _value(self, element: Element, vr: str, action: Action, charset: Sequence[str]) -> bytes | None:
+    def _value(  # noqa: PLR0911 - one for each action
+        self, element: Element, vr: str, action: Action, charset: Sequence[str]
+    ) -> bytes | None:
         value = self._parsed.value(element)
         if element.tag == _ICC_PROFILE and action is Action.KEEP:
             return rebuilt(value)

@@ -71,7 +71,7 @@ def same_family(written: str, known: str) -> bool:
     )
 
 
-def is_honest(value: bytes, vr: str, tag: int) -> bool:
+def is_honest(value: bytes, vr: str, tag: int) -> bool:  # noqa: PLR0911 - one for each family of VRs
     """Whether a value may be kept as what its VR says: a number, as many as the dictionary allows, a code, a date.
 
     Args:

@@ -1184,10 +1184,7 @@ def _in_more_places() -> None:
             )
         ),
     )
-    for scheme, code in (
-        (b"99LOCAL", b"1"), (b"L", b"1"), (b"", b"1"), (b"SCT", b"x"), (b"DCM", b"x"), (b"UCUM", b"x"), (b"LN", b"x"),
-        (b"SRT", b"x"), (b"UMLS", b"x"), (b"RADLEX", b"x"), (b"I10", b"x"), (b"IBSI", b"x"), (b"RFC5646", b"x"),
-    ):  # fmt: skip
+    for scheme in b"99LOCAL L  SCT DCM UCUM LN SRT UMLS RADLEX I10 IBSI RFC5646".split(b" "):
         _place(
             f"a code of {scheme.decode() or 'no scheme'}",
             lambda s, c=scheme: file(

@@ -78,13 +78,13 @@ def test_no_word_of_the_list_is_a_common_name(device_tokens):
 def test_an_identifier_becomes_a_token_that_is_the_same_wherever_it_is(
     deidentifier, research, instance, read
 ):
-    optical = lambda tag: ("SQ", encode_item(encode_element(tag, "SH", b"Anna", EXPLICIT), EXPLICIT))
+    optical = ("SQ", encode_item(encode_element(0x00480106, "SH", b"Anna", EXPLICIT), EXPLICIT))
     made = read(
         deidentifier(research).deidentify(
             instance(
                 {
                     0x00181000: ("LO", b"SN12345"), 0x00181008: ("LO", b"SN12345\\SN12346"), 0x00209056: ("SH", b"2"),
-                    0x00203401: ("CS", b"ANNA"), 0x00480105: optical(0x00480106), 0x00480207: optical(0x00480106),
+                    0x00203401: ("CS", b"ANNA"), 0x00480105: optical, 0x00480207: optical,
                 }
             )
         )
