@@ -6,9 +6,10 @@ PYTHON  ?= python3.11
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.installed
 WORKERS ?= 2
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-all lint format ui docs bench bench-deid bench-midi fuzz lock clean
+.PHONY: help install demo test test-slow test-all lint format ui docs bench bench-deid bench-midi fuzz fuzz-atheris lock clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -56,8 +57,11 @@ bench: $(STAMP) ## Figures that the docs quote; prints them
 bench-midi: $(STAMP) ## De-identification scored in the form of the MIDI-B challenge
 	$(BIN)/python -m benchmarks.midi
 
-fuzz: $(STAMP) ## 100,000 mutated files through de-identification; fails on a crash or a hang
+fuzz: $(STAMP) ## 100,000 mutated files through de-identification and verification; fails on what must not be
 	$(BIN)/python -m benchmarks.fuzz 100000
+
+fuzz-atheris: $(STAMP) ## The same under a coverage-guided fuzzer, for SECONDS (60)
+	$(BIN)/python -m benchmarks.fuzz_atheris -max_total_time=$(SECONDS)
 
 lock: ## Pin every dependency with its hash (needs uv)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --extra dev --extra build pyproject.toml -o requirements.lock

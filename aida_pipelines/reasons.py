@@ -205,7 +205,16 @@ _ALL = (
         Stage.DEIDENTIFICATION,
         Outcome.QUARANTINED,
         "The independent verification found an identifier in what was to be passed on.",
-        "Report the instance's id to the developers; keep it held.",
+        "Report the instance's id to the developers. Keep it held until the rule that is missing is there, or "
+        "reject it: then the rest of its study passes at the next run.",
+    ),
+    Reason(
+        "study-held",
+        Stage.DEIDENTIFICATION,
+        Outcome.QUARANTINED,
+        "Another instance of the same study is held as verification-failed, and a study is passed on as a whole.",
+        "Decide on the study's instance that is held as verification-failed. When it has been rejected, or passes "
+        "by a better rule, this one passes at the next run.",
     ),
     # --- harmonisation ----------------------------------------------------------------------------------------
     Reason(

@@ -234,7 +234,7 @@ def second_arrives(_two_deliveries: Zones) -> Callable[[Zones], None]:
 def _flow(zones: Zones, delivery: str, source: Path) -> None:
     """Through every stage up to the quality checks."""
     from aida_pipelines.deid import stage as deid
-    from aida_pipelines.deid.pseudonym import create_key
+    from aida_pipelines.deid.keys import create_key
     from aida_pipelines.ingest import stage as ingest
     from aida_pipelines.ingest.receive import receive
 

@@ -23,7 +23,7 @@ from typing import Any
 import pydicom
 from pydicom.dataset import Dataset
 
-from aida_pipelines.deid.pseudonym import create_key
+from aida_pipelines.deid.keys import create_key
 from aida_pipelines.demo.identities import person
 from aida_pipelines.demo.phantom import ct_phantom, ct_slices, uid
 from aida_pipelines.dicom.quiet import quiet_pydicom

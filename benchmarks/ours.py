@@ -6,37 +6,28 @@ import argparse
 import hashlib
 from pathlib import Path
 
-from aida_pipelines.contracts.documents import Problems, parse, read_document
-from aida_pipelines.contracts.profile import DeidProfile
-from aida_pipelines.contracts.vocabulary import load_vocabulary
-from aida_pipelines.deid.descriptors import DescriptorCleaner
-from aida_pipelines.deid.devices import DeviceCleaner
-from aida_pipelines.deid.fast import FastDeidentifier
-from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.parallel import ordered_map
-from aida_pipelines.storage.objects import mapped
 
-CONTRACTS = Path(__file__).parents[1] / "data_contracts"
 _SMALL = 16 << 20
 _worker: _Worker
 
 
 class _Worker:
+    """What a process needs; imported where the work is done, not where it is handed out."""
+
     def __init__(self, dst: Path, verify: bool) -> None:
-        problems = Problems()
-        document = read_document(
-            CONTRACTS / "deid" / "research-longitudinal.yaml", "research-longitudinal", problems
-        )
-        profile = parse(DeidProfile, document, problems)
-        problems.raise_any()
-        assert profile is not None
-        tokens = frozenset(load_vocabulary(CONTRACTS / "vocabularies" / "descriptor_tokens.csv").terms)
-        devices = frozenset(load_vocabulary(CONTRACTS / "vocabularies" / "device_tokens.csv").terms)
+        from aida_pipelines.deid.descriptors import DescriptorCleaner
+        from aida_pipelines.deid.devices import DeviceCleaner
+        from aida_pipelines.deid.fast import FastDeidentifier
+        from aida_pipelines.deid.pseudonym import Pseudonyms
+        from benchmarks.setting import device_tokens, profile_and_tokens
+
+        profile, tokens = profile_and_tokens("research-longitudinal")
         self._deidentify = FastDeidentifier(
             profile,
-            Pseudonyms(bytes(range(32))),
+            Pseudonyms(bytes(range(32)), "bench"),
             DescriptorCleaner(tokens),
-            DeviceCleaner(tokens | devices),
+            DeviceCleaner(tokens | device_tokens()),
             issuer="bench",
         )
         self._dst, self._verifier = dst, None
@@ -46,6 +37,8 @@ class _Worker:
             self._verifier = Verifier(profile, tokens)
 
     def __call__(self, numbered: tuple[int, Path]) -> tuple[str, str]:
+        from aida_pipelines.storage.objects import mapped
+
         number, path = numbered
         source = path.read_bytes() if path.stat().st_size < _SMALL else mapped(path)
         result = self._deidentify.deidentify(source)
@@ -75,13 +68,17 @@ def main() -> None:
     parser.add_argument("--verify", action="store_true")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
-    items = enumerate(sorted(arguments.src.rglob("*.dcm")))
     hashes = ordered_map(
         _work,
-        items,
+        enumerate(sorted(arguments.src.rglob("*.dcm"))),
         workers=arguments.workers,
         initializer=_open,
         initargs=(arguments.dst, arguments.verify),
+        preload=(
+            "aida_pipelines.deid.fast",
+            "benchmarks.setting",
+            *(["aida_pipelines.deid.verify"] if arguments.verify else []),
+        ),
     )
     for _ in hashes:
         pass

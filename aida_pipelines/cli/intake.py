@@ -1,4 +1,4 @@
-"""Commands on the identifiable side: deliver, deidentify."""
+"""Commands on the identifiable side: deliver, deidentify. The key's are in ``cli/key.py``."""
 
 from __future__ import annotations
 
@@ -65,23 +65,46 @@ def deliver(
 def deidentify(
     src: Annotated[Path, typer.Argument(help="A folder with DICOM files.")],
     dst: Annotated[Path, typer.Argument(help="Where DST/SUBJECT/STUDYUID/SERIESUID/SOPUID.dcm go.")],
-    profile: Annotated[str, typer.Option(help="A contract in deid/.")] = "research-longitudinal",
+    profile: Annotated[
+        str | None,
+        typer.Option(help="A contract in deid/; default the collection's, or research-longitudinal."),
+    ] = None,
     key_file: Annotated[
         Path | None, typer.Option(help="The pseudonym key; default AIDA_PSEUDONYM_KEY_FILE.")
     ] = None,
+    collection: Annotated[
+        str | None,
+        typer.Option(help="Give the subjects, UIDs and dates of this collection; default: those of none."),
+    ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(help="Who issued patient ids whose header doesn't say: a contract in sites/."),
+    ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Folder for report.json, actions.parquet and the restricted mappings.")
+        Path | None,
+        typer.Option(
+            help="Folder for report.html, report.json and actions.parquet, which name nobody, and for "
+            "instances.parquet and the mappings, which lead back to the patients and which only you can read."
+        ),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """De-identify a folder, without zones or Dagster."""
+    """De-identify a folder, without zones or Dagster.
+
+    Nothing is in DST before every file has been worked on: a study comes out as a whole, or is held as a whole when
+    the verification found an identifier in one of its instances. Held files stay where they are, in SRC.
+    """
     from aida_pipelines.cli.zones import ensure_key, prepare_home, refined_zone
     from aida_pipelines.contracts.load import load_contracts
-    from aida_pipelines.deid.folder import deidentify_folder
+    from aida_pipelines.deid.folder import NO_COLLECTION, deidentify_folder
+    from aida_pipelines.reasons import REASONS
     from aida_pipelines.settings import intake_settings
 
     settings = intake_settings()
     contracts = load_contracts(settings.contracts)
+    wanted = contracts.collection(collection) if collection else None
+    issuer = contracts.site(site).issuer_of_patient_id if site else ""
+    profile = profile or (wanted.deid_profile if wanted else "research-longitudinal")
     if key_file is None:
         prepare_home()
         ensure_key(settings, refined_zone())
@@ -91,6 +114,8 @@ def deidentify(
         profile=contracts.profile(profile),
         contracts=contracts,
         key_file=key_file or settings.key_file,
+        domain=wanted.pseudonym_domain if wanted else NO_COLLECTION,
+        issuer=issuer,
         report_dir=report,
     )
     if as_json:
@@ -98,6 +123,13 @@ def deidentify(
     else:
         counts = ", ".join(f"{count:,} {name}" for name, count in summary.counts.items())
         remarks.print(f"{counts}.")
-        for reason, count in summary.reasons.items():
-            remarks.print(f"  {count:,} × {reason}")
+        for code, count in summary.reasons.items():
+            remarks.print(f"  {count:,} × {code}: {REASONS[code].says}")
+        if report is not None:
+            remarks.print(
+                f"Report: {report}. Its mappings and instances.parquet lead back to the patients.",
+                markup=False,
+            )
+        elif summary.reasons:
+            remarks.print("With --report DIR, instances.parquet says which files these are, by their hashes.")
     raise typer.Exit(WITH_FINDINGS if summary.counts.get("quarantined") else DONE)

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from aida_pipelines.cli import datasets, demo, intake, later, operate, steward
+from aida_pipelines.cli import datasets, demo, evidence, intake, key, later, operate, steward
 from aida_pipelines.cli.output import FAILED, remarks
 from aida_pipelines.errors import AidaError
 
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback with local variables would print patients' data
     rich_markup_mode=None,
 )
-for module in (demo, intake, operate, steward, datasets, later):
+for module in (demo, intake, key, operate, steward, evidence, datasets, later):
     module.register(app)
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from aida_pipelines.errors import UsageError
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
@@ -30,6 +34,27 @@ def emit_json(value: object) -> None:
     """Print the one document of a ``--json`` call, by RFC 8259: what is not a number (NaN, infinity) is null."""
     document = json.dumps(_plain(value), ensure_ascii=False, indent=2, default=str, allow_nan=False)
     sys.stdout.write(document + "\n")
+
+
+def emit_document(text: str, path: Path | None) -> None:
+    """Write a document: to standard output, or to a file that is whole or isn't there.
+
+    Raises:
+        UsageError: The file can't be written.
+    """
+    if path is None:
+        sys.stdout.write(text)
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"{path} can't be written: {os.strerror(error.errno or 0)}.", way_out="Name another file."
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _plain(value: object) -> object:

@@ -73,7 +73,7 @@ def lacks_key(settings: IntakeSettings, refined: ObjectStore) -> bool:
 
 def ensure_key(settings: IntakeSettings, refined: ObjectStore) -> bool:
     """Make the embedded default's key on first use; True if one was made. Raises as ``lacks_key``."""
-    from aida_pipelines.deid.pseudonym import create_key
+    from aida_pipelines.deid.keys import create_key
 
     if not lacks_key(settings, refined):
         return False

@@ -115,11 +115,13 @@ def explain(item: str, *, curated: ObjectStore, refined: ObjectStore) -> Chain:
             way_out="Ask for a subject, a UID or volume id of the tables, or the SHA-256 of a file.",
         )
     for delivery in sorted(deliveries):
-        # The receipts themselves say more than what a release keeps of them.
-        if delivery in receipts:
-            links += _stages(refined, receipts[delivery])
-        else:
+        chain = _chain(refined, receipts[delivery]) if delivery in receipts else []
+        made_by = {receipt.stage.value: receipt.fingerprint for receipt in chain}
+        if delivery in used and used[delivery][1].receipts != made_by:
+            # Stages have run again since (with a new key, say): the release is not of what they made.
             links += _stages_of_a_release(*used[delivery])
+        else:  # The receipts themselves say more than what a release keeps of them.
+            links += _stages(chain)
     links += _origin(found)
     return Chain(id=item, kind=found[0][0], links=tuple(links))
 
@@ -152,8 +154,8 @@ def _chain(refined: ObjectStore, first: Receipt) -> list[Receipt]:
     return [first, *(receipt for receipt in later if receipt)]
 
 
-def _stages(refined: ObjectStore, first: Receipt) -> Iterator[Link]:
-    chain = _chain(refined, first)
+def _stages(chain: list[Receipt]) -> Iterator[Link]:
+    first = chain[0]
     for receipt in reversed(chain):
         counts = ", ".join(f"{count:,} {name}" for name, count in receipt.counts.items())
         says = f"code {receipt.code_version}; {counts}"

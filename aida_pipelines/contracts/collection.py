@@ -110,6 +110,26 @@ class Creator(Strict):
     orcid: str | None = Field(default=None, pattern=r"^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$")
 
 
+class SharedPseudonyms(Strict):
+    """A decision that persons may be followed from one collection into others.
+
+    Without one a collection's pseudonyms are its own: nobody without the key can tell that a subject of one
+    collection is a subject of another. All collections of a domain name each other, each with its decision, so
+    that none is joined to another without its owner's knowledge.
+
+    Attributes:
+        domain: The shared domain's name.
+        collections: The other collections of the domain: all of them.
+        decision: The decision's number at the authority or the council.
+        reason: What persons have to be followed for.
+    """
+
+    domain: str = Field(pattern=NAME)
+    collections: tuple[str, ...] = Field(min_length=1)
+    decision: Words
+    reason: Words
+
+
 class Release(Strict):
     """What a release of the collection says about itself.
 
@@ -152,6 +172,7 @@ class Collection(Strict):
         recipes: The forms in which a release holds a series.
         target: How large it is meant to become.
         clinical_tables: Refined clinical tables that its deliveries may bring.
+        shares_pseudonyms: With which collections, by which decision; None where its pseudonyms are its own.
         release: What a release says about itself.
         fingerprint: SHA-256 of the contract's bytes.
     """
@@ -170,8 +191,15 @@ class Collection(Strict):
     recipes: tuple[Recipe, ...] = Field(min_length=1)
     target: Target
     clinical_tables: tuple[str, ...] = ()
+    shares_pseudonyms: SharedPseudonyms | None = None
     release: Release
     fingerprint: str
+
+    @property
+    def pseudonym_domain(self) -> str:
+        """Which domain of the pseudonym key its subjects, UIDs and dates are of."""
+        shared = self.shares_pseudonyms
+        return f"shared:{shared.domain}" if shared else f"collection:{self.name}"
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> Self:
@@ -182,6 +210,7 @@ class Collection(Strict):
             ("sites", self.sites),
             ("modalities", self.modalities),
             ("clinical_tables", self.clinical_tables),
+            ("shares_pseudonyms", self.shares_pseudonyms.collections if self.shares_pseudonyms else ()),
         ):
             if twice := _repeated(names):
                 raise ValueError(f"{what} names {', '.join(twice)} more than once; keep one")

@@ -49,7 +49,7 @@ def load_contracts(root: Path) -> Contracts:
     problems = Problems()
     sites = _load(root, "sites", Site, problems)
     collections = _load(root, "collections", Collection, problems)
-    profiles = _load(root, "deid", DeidProfile, problems)
+    profiles = _extended(_load(root, "deid", DeidProfile, problems), problems)
     tables = _load_tables(root, problems)
     vocabularies = _load_vocabularies(root, problems)
     # References into a folder whose own files are wrong would only repeat what is told already.
@@ -81,6 +81,24 @@ def _load(root: Path, folder: str, model: type[M], problems: Problems) -> dict[s
         contract = parse(model, document, problems) if document else None
         if document and contract and _named_as_file(document, path.stem, problems):
             result[path.stem] = (document, contract)
+    return result
+
+
+def _extended(profiles: Loaded[DeidProfile], problems: Problems) -> Loaded[DeidProfile]:
+    """Every profile with the rules of the one that it extends: one step, so that a reviewer has two files to read."""
+    result = dict(profiles)
+    for name, (document, profile) in profiles.items():
+        if not profile.extends:
+            continue
+        if profile.extends not in profiles:
+            if not problems.found:
+                problems.add(document, ("extends",), _absent("profile", profile.extends, profiles))
+        elif profiles[profile.extends][1].extends or profile.extends == name:
+            problems.add(
+                document, ("extends",), f"{profile.extends} extends a profile itself; extend that one."
+            )
+        else:
+            result[name] = document, profile.extended(profiles[profile.extends][1])
     return result
 
 
@@ -149,12 +167,40 @@ def _check_references(
         for index, table in enumerate(collection.clinical_tables):
             if table not in clinical:
                 problems.add(document, ("clinical_tables", index), _absent("clinical table", table, clinical))
+    _check_domains(collections, problems)
     if "series" in tables:
         _check_criteria(collections, tables["series"], problems)
 
 
 def _absent(what: str, name: str, known: Mapping[str, object] | list[str]) -> str:
     return f"no {what} {name!r}; {one_of(name, known)}"
+
+
+def _check_domains(collections: Loaded[Collection], problems: Problems) -> None:
+    """Every collection of a shared pseudonym domain names all others of it, and nobody else."""
+    members: dict[str, set[str]] = {}
+    for _, collection in collections.values():
+        if shared := collection.shares_pseudonyms:
+            members.setdefault(shared.domain, set()).add(collection.name)
+    for document, collection in collections.values():
+        shared = collection.shares_pseudonyms
+        if shared is None:
+            continue
+        there = members[shared.domain]
+        for index, name in enumerate(shared.collections):
+            where = ("shares_pseudonyms", "collections", index)
+            if name not in collections:
+                problems.add(document, where, _absent("collection", name, collections))
+            elif name == collection.name:
+                problems.add(document, where, "is this collection; name the others.")
+            elif name not in there:
+                problems.add(document, where, f"{name} does not share the domain {shared.domain!r}.")
+        if unnamed := sorted(there - {collection.name, *shared.collections}):
+            problems.add(
+                document,
+                ("shares_pseudonyms", "collections"),
+                f"must name {', '.join(unnamed)}: the domain {shared.domain!r} is shared with it.",
+            )
 
 
 def _check_criteria(collections: Loaded[Collection], series: TableContract, problems: Problems) -> None:

@@ -50,8 +50,11 @@ def normalise(text: str) -> str:
     >>> normalise("Huvud-Hals_2,0 ÖNH")
     'huvud hals 2 0 onh'
     """
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
-    return _NOT_WORD.sub(" ", "".join(c for c in plain if not unicodedata.combining(c))).strip()
+    plain = text.casefold()
+    if not plain.isascii():
+        decomposed = unicodedata.normalize("NFKD", plain.translate(_LETTERS))
+        plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return _NOT_WORD.sub(" ", plain).strip()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 A column of the contract says where it comes from and what becomes of it with two custom properties:
 ``sourceColumn``, the delivered column's name, and ``deid``: ``subject`` (patient id to pseudonym),
-``date`` (moved by the subject's offset) or ``keep``. Columns that the contract does not name stay behind.
+``date`` (moved as the images' dates are), ``age`` (in years; over 89 becomes 90) or ``keep``. Columns that the
+contract does not name stay behind.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from aida_pipelines.contracts.table import Column, TableContract
+from aida_pipelines.deid.engine import MAX_AGE_YEARS
 from aida_pipelines.deid.pseudonym import Pseudonyms
+from aida_pipelines.deid.timeline import Timeline
 from aida_pipelines.errors import ContractError, Quarantine
 from aida_pipelines.ingest.clinical import DELIMITERS, comparable
 
 _SAMPLE = 1 << 20
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ].*)?")
-_TREATMENTS = frozenset({"subject", "date", "keep"})
+_TREATMENTS = frozenset({"subject", "date", "age", "keep"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +44,24 @@ class ClinicalTable:
 
     Args:
         contract: The table's contract.
-        pseudonyms: The key's pseudonyms.
+        pseudonyms: The collection's.
+        days: How its dates are moved.
         issuer: Issuer of the patient ids: the site's.
 
     Raises:
-        ContractError: The contract has no ``subject`` column or an unknown treatment.
+        ContractError: The contract has no ``subject`` column, an unknown treatment, or one that can't be.
     """
 
-    def __init__(self, contract: TableContract, pseudonyms: Pseudonyms, *, issuer: str) -> None:
+    def __init__(
+        self, contract: TableContract, pseudonyms: Pseudonyms, days: Timeline, *, issuer: str
+    ) -> None:
         self._fields = [_field(contract.name, column) for column in contract.columns if column.custom]
         subjects = [field for field in self._fields if field.treatment == "subject"]
         if len(subjects) != 1:
             raise ContractError(f"Contract {contract.name}: one column must have deid: subject.")
         self._subject = subjects[0]
         self._pseudonyms = pseudonyms
+        self._days = days
         self._issuer = issuer
 
     def rows(self, path: Path) -> Iterator[dict[str, Any]]:
@@ -95,16 +102,17 @@ class ClinicalTable:
         if not text:
             return None
         if field.treatment == "date":
-            return self._shifted(text, subject)
-        return _typed(text, field.logical_type)
+            return self._moved(text, subject)
+        value = _typed(text, field.logical_type)
+        return _aggregated(value) if field.treatment == "age" else value
 
-    def _shifted(self, text: str, subject: str) -> date | None:
+    def _moved(self, text: str, subject: str) -> date | None:
         match = _DATE.fullmatch(text)
         try:
             day = date(int(match[1]), int(match[2]), int(match[3])) if match else None
         except ValueError:
             return None
-        return self._pseudonyms.shift(day, subject) if day else None
+        return self._days.moved(day, subject) if day else None
 
 
 def _field(table: str, column: Column) -> _Field:
@@ -114,7 +122,18 @@ def _field(table: str, column: Column) -> _Field:
             f"Contract {table}, column {column.name}: needs sourceColumn, and deid with one of "
             f"{', '.join(sorted(_TREATMENTS))}."
         )
+    if treatment == "age" and column.logical_type not in ("integer", "number"):
+        raise ContractError(f"Contract {table}, column {column.name}: an age is an integer or a number.")
+    if treatment in ("date", "keep") and "birth" in column.name:
+        # Beside a date that is moved alike it would tell an age over 89.
+        raise ContractError(
+            f"Contract {table}, column {column.name}: deliver an age (deid: age), no birth date."
+        )
     return _Field(column.name, source, str(treatment), column.logical_type, column.required)
+
+
+def _aggregated(age: Any) -> Any:
+    return MAX_AGE_YEARS + 1 if age is not None and age > MAX_AGE_YEARS else age
 
 
 def _typed(text: str, logical_type: str) -> str | int | float | bool | None:

@@ -36,6 +36,11 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _KEPT_SEPARATOR = re.compile(r"[\s_\-+/().,:;*%&\[\]<>=^#]{0,3}")
 
 
+_GRADIENT = re.compile(r"b=[0-9]{1,5}\(-?[01]\.[0-9]{3}(,-?[01]\.[0-9]{3}){2}\)")
+"""Canon's diffusion weighting, which is in Image Comments only (dcm2niix, notes on Canon): b=1500(0.895,0,0.445)
+with three decimals throughout."""
+
+
 class DescriptorCleaner:
     """Keeps the words of an allow-list, small numbers with a unit, and codes like ``T1`` or ``b1000``.
 
@@ -51,6 +56,8 @@ class DescriptorCleaner:
 
         ``"T1 ax +Gd Anna Svensson"`` becomes ``"T1 ax +Gd"``.
         """
+        if _GRADIENT.fullmatch(text):
+            return text
         text, cleaned = unified(text), self._once(unified(text))
         while cleaned != text:  # what went may have stood between things that go together
             text, cleaned = cleaned, self._once(cleaned)

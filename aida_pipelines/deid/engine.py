@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import ceil
+from dataclasses import dataclass, replace
+from math import ceil, isfinite
+from struct import error as struct_error
+from struct import pack
 from types import MappingProxyType
 
-from pydicom._uid_dict import UID_dictionary
-from pydicom.charset import python_encoding
-
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option
+from aida_pipelines.deid._ps3_3_terms import CODED_TERMS
+from aida_pipelines.deid._ps3_3_types import NEVER_EMPTY
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
+from aida_pipelines.deid.admission import admit
 from aida_pipelines.deid.bulk import table_hides_text
 from aida_pipelines.deid.codes import (
     CODE_TAGS,
-    CODE_VALUE,
     SCHEME,
     SCHEME_VERSION,
     URN_CODE_VALUE,
@@ -32,23 +33,47 @@ from aida_pipelines.deid.codes import (
     is_scheme,
     is_version,
 )
-from aida_pipelines.deid.content import VALUES
-from aida_pipelines.deid.dates import shift_value
+from aida_pipelines.deid.content import (
+    MAYBE_PROSE,
+    POSITION,
+    STRUCTURED,
+    Positions,
+    is_out_of_place,
+    is_prose,
+    place_of,
+    positions,
+    refers_by_position,
+)
+from aida_pipelines.deid.dates import moved_value
 from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.devices import DeviceCleaner
-from aida_pipelines.deid.honest import TEMPORAL_VRS, is_honest
+from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest
 from aida_pipelines.deid.icc import rebuilt
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
+from aida_pipelines.deid.timeline import Timeline, timeline
+from aida_pipelines.dicom.dictionary import UID_dictionary
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
 from aida_pipelines.dicom.frames import Blank, foreign_bytes
-from aida_pipelines.dicom.parse import EXPLICIT, Element, Encoding, ParsedFile, Source, parse_file, vr_of
-from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, numbers, strings
+from aida_pipelines.dicom.parse import (
+    EXPLICIT,
+    IMPLICIT,
+    Element,
+    Encoding,
+    ParsedFile,
+    Source,
+    UnreadableError,
+    Walker,
+    parse_file,
+    vr_of,
+)
+from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, is_charset, numbers, strings
 from aida_pipelines.errors import InstanceOutcome, Quarantine
 
-_CHARSET, _IMAGE_TYPE, _CODE_MEANING = 0x00080005, 0x00080008, 0x00080104
+_CHARSET = 0x00080005
 _SOP_CLASS, _SOP_INSTANCE, _MODALITY, _MANUFACTURER = 0x00080016, 0x00080018, 0x00080060, 0x00080070
 _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
+_ISSUER_QUALIFIERS, _UNIVERSAL_ENTITY_ID = 0x00100024, 0x00400032
 _STUDY, _SERIES = 0x0020000D, 0x0020000E
 _SAMPLES, _PHOTOMETRIC, _FRAMES = 0x00280002, 0x00280004, 0x00280008
 _ROWS, _COLUMNS, _BITS = 0x00280010, 0x00280011, 0x00280100
@@ -56,7 +81,7 @@ _ICC_PROFILE = 0x00282000
 _PALETTES = ((0x00281101, 0x00281201), (0x00281102, 0x00281202), (0x00281103, 0x00281203))
 _BURNED_IN, _TEMPORAL_MODIFIED = 0x00280301, 0x00280303
 _IDENTITY_REMOVED, _METHOD, _METHOD_CODES = 0x00120062, 0x00120063, 0x00120064
-_VALUE_TYPE, _CONCEPT_NAME = 0x0040A040, 0x0040A043
+_CONCEPT_NAME, _CONTENT = 0x0040A043, 0x0040A730
 OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003})
 """Extended Offset Table and what belongs to it: places in the pixel data."""
 
@@ -97,7 +122,10 @@ _PRIVATE_SCHEME = 14
 """Characters after the ``99`` with which designators of private coding schemes begin."""
 _PUBLIC_URN = re.compile(r"urn:oid:2\.16\.840\.1\.113883\.6\.\d{1,3}")
 
-_MAX_AGE_YEARS = 89
+_MAX_SHORT = 0xFFFE
+"""Bytes that a value with a length of 16 bits may have."""
+
+MAX_AGE_YEARS = 89
 """Older ones are few enough to be found by their age: they all become 90 (HIPAA 164.514(b)(2)(i)(C))."""
 
 _REGISTERED_UID = re.compile(
@@ -127,6 +155,7 @@ class Deidentified:
         source: The source as parsed; ``verify`` takes the original identifiers from it.
         subject: The subject's pseudonym.
         changes: What was done, one entry an attribute that did not stay as it was.
+        elements: The new header's top level by tag: what ``header`` holds after the file meta information.
     """
 
     header: bytes
@@ -134,6 +163,7 @@ class Deidentified:
     source: ParsedFile
     subject: str
     changes: tuple[Change, ...]
+    elements: Mapping[int, bytes]
     blanks: tuple[Blank, ...] = ()
 
     @property
@@ -214,7 +244,7 @@ class Deidentifier:
 
     Args:
         profile: The profile.
-        pseudonyms: The key's pseudonyms.
+        pseudonyms: The domain's pseudonyms.
         cleaner: What keeps descriptions' harmless words.
         devices: What keeps what devices write; without it, codes and versions only.
         issuer: Issuer of patient ids whose header names none: the site's.
@@ -234,6 +264,7 @@ class Deidentifier:
         self._cleaner = cleaner
         self._devices = devices or DeviceCleaner(())
         self._issuer = issuer
+        self._timeline = timeline(profile.dates, pseudonyms)
         self._rules = RuleBook(profile)
 
     def deidentify(self, source: Source, *, pixels_reviewed: bool = False) -> Deidentified:
@@ -269,14 +300,15 @@ class Deidentifier:
         Raises:
             Quarantine: It isn't let through.
         """
-        self._admit(top, reviewed)
+        admit(top, self.profile, reviewed=reviewed)
         study, series = top.text(_STUDY), top.text(_SERIES)
         if not study or not series:
             raise Quarantine("no-series")
         if top.text(_PHOTOMETRIC) == "PALETTE COLOR" and not _has_a_palette(top):
             raise Quarantine("palette-doubtful")
         sop_class = top.text(_SOP_CLASS)
-        subject = self.subject_of(top.text(_PATIENT_ID), top.text(_ISSUER), study)
+        issuer = top.text(_ISSUER) or top.inner_text(_ISSUER_QUALIFIERS, _UNIVERSAL_ENTITY_ID)
+        subject = self.subject_of(top.text(_PATIENT_ID), issuer, study)
         added = self._result_attributes(top.encoding, subject)
         if reviewed:
             added[_BURNED_IN] = encode_element(_BURNED_IN, "CS", b"NO", top.encoding)
@@ -292,7 +324,13 @@ class Deidentifier:
     def rewriter(self, parsed: ParsedFile, decided: Decisions) -> _Rewriter:
         """What rewrites the elements of ``parsed``."""
         return _Rewriter(
-            parsed, decided.rules, self._pseudonyms, self._cleaner, self._devices, decided.subject
+            parsed,
+            decided.rules,
+            self._pseudonyms,
+            self._timeline,
+            self._cleaner,
+            self._devices,
+            decided.subject,
         )
 
     def assembled(
@@ -316,6 +354,7 @@ class Deidentifier:
             source=parsed,
             subject=decided.subject,
             changes=tuple(changes),
+            elements=written,
             blanks=blanks,
         )
 
@@ -326,29 +365,6 @@ class Deidentifier:
         if not study_instance_uid:
             raise Quarantine("no-patient-id")
         return self._pseudonyms.subject(self._issuer, f"study:{study_instance_uid}")
-
-    def _admit(self, top: Top, reviewed: bool) -> None:
-        sop_class = top.text(_SOP_CLASS)
-        if not sop_class or not top.instance:
-            raise Quarantine("no-sop-class")
-        if sop_class not in self.profile.sop_classes:
-            known = UID_dictionary.get(sop_class, ("", ""))[1] == "SOP Class"
-            raise Quarantine("sop-class-not-allowed" if known else "sop-class-unknown")
-        image_type = {value.upper() for value in top.texts(_IMAGE_TYPE)}
-        if image_type & {"LABEL", "OVERVIEW"} and top.text(_MODALITY) == "SM":
-            raise Quarantine("slide-label")
-        if reviewed:
-            return
-        policy, declared = self.profile.pixel_text, top.text(_BURNED_IN).upper()
-        if declared == "YES":
-            raise Quarantine("burned-in-text")
-        at_risk = (
-            sop_class in policy.risk_sop_classes
-            or top.text(_MODALITY) in policy.risk_modalities
-            or bool(image_type.intersection(policy.risk_image_types))
-        )
-        if at_risk and not (policy.trust_declared_no and declared == "NO"):
-            raise Quarantine("burned-in-text-risk")
 
     def _result_attributes(self, encoding: Encoding, subject: str) -> dict[int, bytes]:
         """What says that, how and for whom it was done (PS3.15 E.1.1 step 7, E.2, E.3.6)."""
@@ -403,7 +419,8 @@ class Top:
         charset = self._elements.get(_CHARSET)
         self.charset = charset_of(parsed.value(charset)) if charset else DEFAULT_CHARSET
         self.read: set[int] = set()
-        self.instance = self.text(_SOP_INSTANCE)
+        instances = self.texts(_SOP_INSTANCE)
+        self.instance = instances[0] if len(instances) == 1 else ""  # two are none
         self.read = {_CHARSET}
 
     def texts(self, tag: int) -> list[str]:
@@ -425,6 +442,15 @@ class Top:
         """The first value of a text-like attribute; empty if there is none."""
         return next(iter(self.texts(tag)), "")
 
+    def inner_text(self, sequence: int, tag: int) -> str:
+        """The first value of a text-like attribute in a sequence's first item; empty if there is none."""
+        self.read.add(sequence)
+        element = self._elements.get(sequence)
+        if element is None or not element.items:
+            return ""
+        inner = next((one for one in element.items[0] if one.tag == tag), None)
+        return decode_text(self._parsed.value(inner), vr_of(tag), self.charset) if inner else ""
+
     def number(self, tag: int, default: int) -> int:
         """The first value of a numeric attribute."""
         self.read.add(tag)
@@ -433,7 +459,7 @@ class Top:
             return default
         vr = vr_of(tag) if element.vr == "UN" else element.vr
         found = numbers(self._parsed.value(element), vr, self._parsed.encoding)
-        return int(found[0]) if found else default
+        return int(found[0]) if found and isfinite(found[0]) else default
 
 
 def _has_a_palette(top: Top) -> bool:
@@ -465,6 +491,7 @@ class _Rewriter:
         parsed: ParsedFile,
         rules: Rules,
         pseudonyms: Pseudonyms,
+        timeline: Timeline,
         cleaner: DescriptorCleaner,
         devices: DeviceCleaner,
         subject: str,
@@ -472,10 +499,12 @@ class _Rewriter:
         self._parsed = parsed
         self._rules = rules
         self._pseudonyms = pseudonyms
+        self._timeline = timeline
         self._cleaner = cleaner
         self._devices = devices
         self._subject = subject
         self.changes: list[Change] = []
+        self._in_content, self._structured, self._positions = False, False, Positions()
 
     def data_set(
         self,
@@ -523,14 +552,14 @@ class _Rewriter:
         return written
 
     def _creators(self, elements: Sequence[Element]) -> dict[int, str]:
-        """Creator of each private block (its tags without their last byte) that has a known one."""
-        return {
-            element.tag >> 16 << 8 | element.tag & 0xFF: self._parsed.value(element)
-            .decode("latin-1")
-            .strip("\0 ")
-            for element in elements
-            if element.tag >> 16 & 1 and 0x10 <= element.tag & 0xFFFF <= 0xFF
-        }
+        """Creator of each private block (its tags without their last byte); empty where two claim it."""
+        creators: dict[int, str] = {}
+        for element in elements:
+            if element.tag >> 16 & 1 and 0x10 <= element.tag & 0xFFFF <= 0xFF:
+                block = element.tag >> 16 << 8 | element.tag & 0xFF
+                creator = self._parsed.value(element).decode("latin-1").strip("\0 ")
+                creators[block] = creator if creators.get(block, creator) == creator else ""
+        return creators
 
     def _creators_of(
         self, written: dict[int, bytes], creators: dict[int, str], encoding: Encoding
@@ -563,15 +592,44 @@ class _Rewriter:
         """One element's new bytes, from nothing but its own bytes and what is passed; None if it goes."""
         tag = element.tag
         if tag >> 16 & 1:
-            if creator is None:
-                return None
-            action, vr = self._rules.private.resolve(creator, tag, element.vr)
-        else:
-            action = override or self._rules.action(tag, element.vr, top_level=top_level)
-            vr = vr_of(tag) if element.vr == "UN" else element.vr
+            return self._private(element, creator, encoding, charset) if creator else None
+        action = override or self._rules.action(tag, element.vr, top_level=top_level)
+        vr = vr_of(tag) if element.vr == "UN" else element.vr
+        if action is Action.KEEP and self._structured and not override and is_out_of_place(tag, vr):
+            return None
         if tag in CODE_TAGS and action is Action.KEEP:
-            return self._new(element, self._coded(element, vr, scheme, charset), Action.PSEUDONYM, encoding)
+            return self._new(element, self._public(element, vr, scheme, charset), Action.PSEUDONYM, encoding)
         return None if action is Action.REMOVE else self._rewritten(element, vr, action, encoding, charset)
+
+    def _private(
+        self, element: Element, creator: str, encoding: Encoding, charset: Sequence[str]
+    ) -> bytes | None:
+        """A private element's new bytes; None if it goes."""
+        rules, tag = self._rules.private, element.tag
+        action, vr = rules.resolve(creator, tag, element.vr)
+        if action is Action.REMOVE:
+            return None
+        if vr == "SQ":
+            return self._rewritten(self._opened(element), vr, action, encoding, charset)
+        value = self._parsed.value(element)
+        narrowed = rules.narrowed(creator, tag, vr, value, encoding)
+        if narrowed is None or narrowed == value:
+            return None if narrowed is None else self._rewritten(element, vr, action, encoding, charset)
+        self.changes.append(Change(tag, element.vr, Action.CLEAN_TEXT))
+        return encode_element(tag, element.vr, narrowed, encoding)
+
+    def _opened(self, element: Element) -> Element:
+        """A sequence that nothing but the rules calls one: in implicit VR or as UN, with its length."""
+        if element.vr != "UN":
+            return element
+        try:
+            # PS3.5 section 6.2.2, note 2: what is written as UN is implicit VR little endian inside.
+            items, _ = Walker(self._parsed.data).items(
+                element.start, element.stop, IMPLICIT, 0, delimited=False
+            )
+        except (UnreadableError, struct_error, IndexError):
+            return element
+        return replace(element, vr="SQ", encoding=IMPLICIT, items=items)
 
     def uid(self, original: str) -> str:
         """A UID's pseudonym; UIDs of the standard are nobody's and stay."""
@@ -595,15 +653,21 @@ class _Rewriter:
             return None
         if is_sequence:
             return self._sequence(element, action, encoding, charset)
-        return self._new(element, self._value(element, vr, action, charset), action, encoding)
+        if element.tag == POSITION and self._in_content:
+            new = self._moved(element)
+        else:
+            new = self._value(element, vr, action, charset)
+        return self._new(element, new, action, encoding)
 
     def _new(self, element: Element, new: bytes | None, action: Action, encoding: Encoding) -> bytes | None:
-        if new is None:
+        written_as = _written_as(element, action)
+        if new is None or (written_as != element.vr and len(new) > _MAX_SHORT):
             return None
-        if new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 "):
+        same = new.rstrip(b"\0 ") == self._parsed.value(element).rstrip(b"\0 ")
+        if same and written_as == element.vr:
             return self._copy(element, encoding)
         self.changes.append(Change(element.tag, element.vr, action))
-        return encode_element(element.tag, element.vr, new, encoding)
+        return encode_element(element.tag, written_as, new, encoding)
 
     def _sequence(
         self, element: Element, action: Action, encoding: Encoding, charset: Sequence[str]
@@ -615,28 +679,40 @@ class _Rewriter:
             return encode_element(element.tag, written_as, b"", encoding)
         if element.items is None:
             return None if element.stop > element.start else self._copy(element, encoding)
+        if element.tag == _CONTENT and not self._in_content:
+            return self._content_tree(element, action, encoding, charset)
+        around, self._structured = self._structured, self._structured or element.tag in STRUCTURED
         content = b""
         for item in element.items:
-            concept = self._content_action(item)
-            if concept is Action.REMOVE:
+            concept, overrides = self._rules.content.decide(item, self._parsed.value)
+            if concept is Action.REMOVE or id(item) in self._positions.gone:
                 self.changes.append(Change(_CONCEPT_NAME, "SQ", Action.REMOVE))
                 continue
-            overrides = dict.fromkeys(VALUES.values(), concept) if concept else {}
             inner = self.data_set(item, element.encoding, charset, overrides=overrides)
             content += encode_item(b"".join(inner[tag] for tag in sorted(inner)), element.encoding)
+        self._structured = around
         return encode_element(element.tag, written_as, content, encoding)
-
-    def _content_action(self, item: Sequence[Element]) -> Action | None:
-        """What table E.3.4-1 says about a content item; None if it says nothing or the item is none."""
-        name = next((element for element in item if element.tag == _CONCEPT_NAME), None)
-        if name is None or not name.items:
-            return None
-        scheme, code = (self._text_of(name.items[0], tag) for tag in (SCHEME, CODE_VALUE))
-        return self._rules.content.action(scheme, code, self._text_of(item, _VALUE_TYPE))
 
     def _text_of(self, elements: Sequence[Element], tag: int) -> str:
         found = [element for element in elements if element.tag == tag]
         return self._parsed.value(found[-1]).decode("latin-1").strip("\0 ") if found else ""
+
+    def _content_tree(
+        self, element: Element, action: Action, encoding: Encoding, charset: Sequence[str]
+    ) -> bytes | None:
+        """The content tree of a structured report, in which items may refer to others by their place."""
+        content, value = self._rules.content, self._parsed.value
+        self._in_content = True
+        if refers_by_position(value(element), element.encoding):
+            self._positions = positions(
+                element.items or (),
+                lambda item: content.decide(item, value)[0] is Action.REMOVE,
+                value,
+            )
+        try:
+            return self._sequence(element, action, encoding, charset)
+        finally:
+            self._in_content, self._positions = False, Positions()
 
     def _value(  # noqa: PLR0911 - one for each action
         self, element: Element, vr: str, action: Action, charset: Sequence[str]
@@ -657,9 +733,11 @@ class _Rewriter:
         if action is Action.PSEUDONYM:
             return self._tokens(value, vr, charset)
         if action is Action.CLEAN_TEXT:
-            cleaned = self._cleaned(value, vr, charset)
-            # A code without a meaning is invalid everywhere (PS3.3 table 8.8-1, type 1).
-            return cleaned or (_dummy(vr) if element.tag == _CODE_MEANING else b"")
+            cleaned = self._coded(value, charset) if vr == "CS" else self._cleaned(value, vr, charset)
+            if element.tag in MAYBE_PROSE and is_prose(value, cleaned):
+                cleaned = b""
+            # A code without a meaning, a segment without a label are invalid everywhere.
+            return cleaned or (_dummy(vr) if element.tag in NEVER_EMPTY else b"")
         return _dummy(vr)
 
     def _kept(self, value: bytes, vr: str, tag: int, charset: Sequence[str]) -> bytes | None:
@@ -668,14 +746,27 @@ class _Rewriter:
             return _known_charsets(value)
         if vr == "AS":
             return _aggregated_age(value)
-        if not value or is_honest(value, vr, tag):
+        if not value:
             return value
         if vr == "CS":
-            return self._cleaned(value, vr, charset)
+            return self._coded(value, charset) or (_dummy(vr) if tag in NEVER_EMPTY else b"")
+        if is_honest(value, vr, tag):
+            return value
         return b"" if vr in TEMPORAL_VRS or vr in ("DS", "IS") else None
 
+    def _coded(self, value: bytes, charset: Sequence[str]) -> bytes:
+        """Of coded values those that the standard lists, short numbers, and words that are known to be harmless."""
+        parts = decode_text(value, "CS", charset).split("\\")
+        kept = [part if _is_coded(part) else _worded(self._cleaner(part)) for part in map(str.strip, parts)]
+        return "\\".join(kept).encode("ascii", "replace") if any(kept) else b""
+
+    def _moved(self, element: Element) -> bytes | None:
+        """The place of a content item among those that stay."""
+        place = self._positions.new(place_of(element, self._parsed.value))
+        return pack(f"{element.encoding.order}{len(place)}L", *place) if place else None
+
     def _shifted(self, value: bytes, vr: str) -> bytes:
-        moved = [shift_value(text, vr, self._pseudonyms, self._subject) for text in strings(value, vr)]
+        moved = [moved_value(text, vr, self._timeline, self._subject) for text in strings(value, vr)]
         return "\\".join(moved).encode("ascii") if any(moved) else b""
 
     def _cleaned(
@@ -707,7 +798,7 @@ class _Rewriter:
             "ascii"
         )
 
-    def _coded(self, element: Element, vr: str, scheme: str, charset: Sequence[str]) -> bytes | None:
+    def _public(self, element: Element, vr: str, scheme: str, charset: Sequence[str]) -> bytes | None:
         """A part of a coded value: as it is where its scheme is public, else a token (PS3.3 section 8)."""
         text = decode_text(self._parsed.value(element), vr, charset)
         if element.tag == SCHEME_VERSION:
@@ -732,6 +823,14 @@ def _encoded(text: str, charset: Sequence[str]) -> bytes:
         return text.encode("ascii", "replace")
 
 
+def _written_as(element: Element, action: Action) -> str:
+    """The VR of the new element: the written one, except where what it becomes would be no date and no number."""
+    known = vr_of(element.tag)
+    if action is Action.REMAP_UID and known == "UI":
+        return known
+    return known if action is Action.CLEAN_TEXT and element.vr in BINARY_VRS else element.vr
+
+
 def _uid_of(original: str, pseudonyms: Pseudonyms) -> str:
     return pseudonyms.uid(original) if original and not _of_the_standard(original) else original
 
@@ -741,12 +840,22 @@ def _of_the_standard(uid: str) -> bool:
     return uid in UID_dictionary or _REGISTERED_UID.fullmatch(uid) is not None
 
 
+def _is_coded(text: str) -> bool:
+    # Numbers of templates and context groups (PS3.16) have up to four digits.
+    return text in CODED_TERMS or (text.isascii() and text.isdigit() and len(text) <= 4)
+
+
+def _worded(text: str) -> str:
+    """The text, if there is a word in it: numbers alone are no code."""
+    return text if any(map(str.isalpha, text)) else ""
+
+
 def _known_charsets(value: bytes) -> bytes:
     """Specific Character Set with the standard's terms only: what isn't one may be anything."""
     terms = [term.strip() for term in value.decode("latin-1").strip("\0 ").split("\\")]
-    if all(term in python_encoding for term in terms):
+    if all(map(is_charset, terms)):
         return value
-    return "\\".join(term for term in terms if term and term in python_encoding).encode("ascii")
+    return "\\".join(term for term in terms if term and is_charset(term)).encode("ascii")
 
 
 def _dummy(vr: str) -> bytes:
@@ -761,4 +870,4 @@ def _aggregated_age(value: bytes) -> bytes | None:
         return value
     if len(text) != 4 or not text[:3].isdigit() or text[3] not in "DWMY":
         return None
-    return b"090Y" if text[3] == "Y" and int(text[:3]) > _MAX_AGE_YEARS else value
+    return b"090Y" if text[3] == "Y" and int(text[:3]) > MAX_AGE_YEARS else value

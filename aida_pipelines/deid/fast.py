@@ -139,4 +139,5 @@ class FastDeidentifier(Deidentifier):
 def _instance_uid(raw: bytes | int | None, encoding: Encoding) -> str:
     if not isinstance(raw, bytes) or not (encoding.implicit or raw[4:6] == b"UI"):
         return ""
-    return next(iter(strings(raw[8:], "UI")), "")
+    found = strings(raw[8:], "UI")
+    return found[0] if len(found) == 1 else ""

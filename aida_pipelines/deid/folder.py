@@ -1,31 +1,40 @@
 """A folder de-identified on its own, without zones: what `aida deidentify` does.
 
-Written are ``DST/SUBJECT/STUDYUID/SERIESUID/SOPUID.dcm`` and, in the report folder, ``report.json`` and
-``actions.parquet`` without identifiers and, readable by their owner only, ``uid_mapping.csv`` and
-``patid_mapping.csv``, which lead back to the originals.
+Written are ``DST/SUBJECT/STUDYUID/SERIESUID/SOPUID.dcm`` and, in the report folder, ``report.html``, ``report.json``,
+``conformance.json`` and ``actions.parquet`` without identifiers and, readable by their owner only, what leads back to
+the originals: ``instances.parquet`` (hashes of what came and of what was made of it), ``uid_mapping.csv`` and
+``patid_mapping.csv``.
+
+In a folder the files of a study may lie anywhere. So all results wait in scratch within DST, and get their names
+when the last file has been worked on: no finding of the verification can come after an instance of its study.
 """
 
 from __future__ import annotations
 
-import csv
 import filecmp
-import json
 import os
+import pickle
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.contracts.profile import DeidProfile
-from aida_pipelines.deid.instance import Done, Processor, Recipe, action_row, chunks, done
-from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
+from aida_pipelines.deid.instance import (
+    PRELOAD,
+    Done,
+    DoneNoter,
+    HeaderReader,
+    Processor,
+    Recipe,
+    sha256_of,
+    write,
+)
+from aida_pipelines.deid.keys import DomainKey
 from aida_pipelines.dicom.attributes import Attributes
 from aida_pipelines.dicom.parse import parse_file
 from aida_pipelines.errors import InstanceOutcome, StorageError, UsageError
@@ -35,10 +44,10 @@ from aida_pipelines.reasons import REASONS
 from aida_pipelines.storage.objects import mapped
 from aida_pipelines.storage.scratch import scratch, sweep_scratch
 
-_ACTION_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("sop_instance_uid", "tag", "keyword", "vr", "action")]
-)
-_BATCH_ROWS = 20_000
+NO_COLLECTION = "folder"
+"""Pseudonym domain of folders that are de-identified for no collection: they can be joined to none."""
+
+_FINDING = "verification-failed"
 _UID_KEYWORDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
@@ -48,34 +57,47 @@ class FolderSummary(BaseModel, frozen=True):
     Attributes:
         profile: The profile and its version.
         key_id: Which key was used.
+        pseudonym_domain: Which domain of it.
         counts: Files by outcome: ``received``, ``refined``, ``quarantined``, ``rejected``.
         reasons: Files by reason code, for those not passed on.
         actions: Attributes by action, over all instances.
+        instances_sha256: Hash of the report's ``instances.parquet``, so that the one can vouch for the other without
+            showing it; empty without a report.
     """
 
     profile: str
     key_id: str
+    pseudonym_domain: str
     counts: dict[str, int]
     reasons: dict[str, int]
     actions: dict[str, int]
+    instances_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class FileResult:
     """What a worker made of one file.
 
     Attributes:
+        source_sha256: Hash of the file.
+        study: The file's study, as far as it can be known.
         reason: Why nothing was made of it; empty if something was.
         temporary: Where the result is until it gets its name.
         target: Its name, relative to DST.
+        sha256: Its hash.
+        bytes: Its size.
         uids: Original and new UID of study, series and instance.
         patient: Original id and subject.
         done: What was done to its attributes.
     """
 
+    source_sha256: str
+    study: str = ""
     reason: str = ""
     temporary: Path = Path()
     target: Path = Path()
+    sha256: str = ""
+    bytes: int = 0
     uids: tuple[tuple[str, str], ...] = ()
     patient: tuple[str, str] = ("", "")
     done: frozenset[Done] = frozenset()
@@ -84,38 +106,50 @@ class _Written:
 class _Worker:
     def __init__(self, recipe: Recipe, work: Path) -> None:
         self._process, self._work = Processor(recipe), work
+        self._new, self._done = HeaderReader(), DoneNoter()
 
-    def __call__(self, numbered: tuple[int, Path]) -> _Written:
+    def __call__(self, numbered: tuple[int, Path]) -> FileResult:
         number, path = numbered
+        source = mapped(path)
         try:
-            result = self._process(mapped(path))
+            result = self._process(source)
         except InstanceOutcome as outcome:
-            return _Written(outcome.reason)
-        temporary = self._work / f"{number}.dcm"
-        with temporary.open("wb") as file:
-            file.writelines(chunks(result))
-        old, new = Attributes(result.source), Attributes(parse_file(result.header))
-        originals, pseudonyms = ([str(one.first(keyword)) for keyword in _UID_KEYWORDS] for one in (old, new))
+            study = _study_of(Attributes(parse_file(source))) if outcome.reason == _FINDING else ""
+            return FileResult(sha256_of(source), study, outcome.reason)
+        temporary = self._work / f"{number}.instance"
+        written = write(result, temporary, source=source)
+        old = Attributes(result.source)
+        originals = [str(old.first(keyword)) for keyword in _UID_KEYWORDS]
+        pseudonyms = [str(self._new.values(result, keyword)[0]) for keyword in _UID_KEYWORDS]
         study, series, instance = pseudonyms
-        return _Written(
+        return FileResult(
+            source_sha256=written.source_sha256,
+            study=_study_of(old),
             temporary=temporary,
             target=Path(result.subject, study, series, f"{instance}.dcm"),
+            sha256=written.sha256,
+            bytes=written.size,
             uids=tuple(zip(originals, pseudonyms, strict=True)),
             patient=(str(old.first("PatientID") or ""), result.subject),
-            done=done(result.changes),
+            done=self._done(result.changes),
         )
 
 
-def _placed(written: _Written, dst: Path) -> bool:
+def _study_of(attributes: Attributes) -> str:
+    # Of several values, which a study has not, the first counts, as for de-identification.
+    return str(attributes.first("StudyInstanceUID")).split("\\")[0]
+
+
+def _placed(result: FileResult, dst: Path) -> bool:
     """Give a result its name; False if something else has it already."""
-    target = dst / written.target
+    target = dst / result.target
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(written.temporary, target)
+        os.link(result.temporary, target)
     except FileExistsError:
-        return filecmp.cmp(written.temporary, target, shallow=False)
+        return filecmp.cmp(result.temporary, target, shallow=False)
     finally:
-        written.temporary.unlink()
+        result.temporary.unlink()
     return True
 
 
@@ -127,7 +161,7 @@ def _open_worker(recipe: Recipe, work: Path) -> None:
     _worker = _Worker(recipe, work)
 
 
-def _work(numbered: tuple[int, Path]) -> _Written:
+def _work(numbered: tuple[int, Path]) -> FileResult:
     assert _worker is not None
     return _worker(numbered)
 
@@ -139,6 +173,7 @@ def deidentify_folder(
     profile: DeidProfile,
     contracts: Contracts,
     key_file: Path,
+    domain: str = NO_COLLECTION,
     report_dir: Path | None = None,
     issuer: str = "",
     workers: int | None = None,
@@ -152,6 +187,7 @@ def deidentify_folder(
         profile: How.
         contracts: For the descriptions' allow-list.
         key_file: The pseudonym key.
+        domain: Which domain of it: a collection's ``pseudonym_domain`` for results that can be joined to it.
         report_dir: Where the report goes; None for none.
         issuer: Issuer of patient ids whose header names none.
         workers: Processes; by default one for each processor.
@@ -161,13 +197,15 @@ def deidentify_folder(
             used. Nothing was written.
         StorageError: A file can't be read or written.
     """
+    from aida_pipelines.deid.folder_report import Report  # PyArrow: not for the processes
+
     _check_folders(src, dst, report_dir)
-    key_id = Pseudonyms(load_key(key_file)).key_id
+    key = DomainKey.of(key_file, domain)
     recipe = Recipe(
         profile=profile,
         tokens=frozenset(contracts.vocabulary("descriptor_tokens").terms),
         device_tokens=frozenset(contracts.vocabulary("device_tokens").terms),
-        key_file=key_file,
+        key=key,
         issuer=issuer,
     )
     try:
@@ -176,42 +214,66 @@ def deidentify_folder(
         counts: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         actions: Counter[str] = Counter()
-        with scratch(dst) as work, _Report(report_dir) as report:
+        with scratch(dst) as work, Report(report_dir) as report:
             results = ordered_map(
                 _work,
                 enumerate(_files(src)),
                 workers=workers,
                 initializer=_open_worker,
                 initargs=(recipe, work),
+                preload=PRELOAD,
+                weigh=lambda numbered: numbered[1].stat().st_size,
             )
-            for written in track(results, label="De-identify"):
+            for result, held in _all_worked_on(track(results, label="De-identify"), work):
                 # Placed here, in the order of the files, and not where they were made: of two files that claim
                 # to be the same instance the first is taken, whichever process was faster.
-                reason = written.reason or ("" if _placed(written, dst) else "conflicting-instance")
+                reason = result.reason
+                if not reason and held:
+                    reason = "study-held"
+                elif not reason and not _placed(result, dst):
+                    reason = "conflicting-instance"
+                report.add(result, reason)
                 if reason:
                     counts[REASONS[reason].outcome] += 1
                     reasons[reason] += 1
-                    continue
-                counts["refined"] += 1
-                actions.update(action for _, _, action in written.done)
-                report.add(written)
+                else:
+                    counts["refined"] += 1
+                    actions.update(action for _, _, action in result.done)
             summary = FolderSummary(
                 profile=f"{profile.name} {profile.version}",
-                key_id=key_id,
+                key_id=key.key_id,
+                pseudonym_domain=key.domain,
                 counts={
                     "received": counts.total(),
                     **{name: counts[name] for name in ("refined", "quarantined", "rejected")},
                 },
                 reasons=dict(sorted(reasons.items())),
                 actions=dict(sorted(actions.items())),
+                instances_sha256=report.closed(),
             )
-            report.finish(summary)
+            report.finish(summary, profile)
     except OSError as error:
         raise StorageError(
             f"The work stopped: {os.strerror(error.errno or 0)}.",
             way_out="Check space and permissions of the folders, then run the same command again.",
         ) from None
     return summary
+
+
+def _all_worked_on(results: Iterable[FileResult], folder: Path) -> Iterator[tuple[FileResult, bool]]:
+    """Each result with whether its study is held, in their order, when the last is there; they wait in a file."""
+    held: set[str] = set()
+    with TemporaryFile(dir=folder) as waiting:
+        count = 0
+        for result in results:
+            count += 1
+            if result.reason == _FINDING:
+                held.add(result.study)
+            pickle.dump(result, waiting, pickle.HIGHEST_PROTOCOL)
+        waiting.seek(0)
+        for _ in range(count):
+            result = pickle.load(waiting)  # noqa: S301 - what was written above
+            yield result, result.study in held
 
 
 def _check_folders(src: Path, dst: Path, report_dir: Path | None) -> None:
@@ -233,71 +295,3 @@ def _files(folder: Path) -> Iterator[Path]:
             yield from _files(Path(entry.path))
         elif entry.is_file(follow_symlinks=False):
             yield Path(entry.path)
-
-
-class _Report:
-    """The report's files, written as results come and put in place together at the end."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> _Report:
-        self._stack = ExitStack()
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            sweep_scratch(self._folder)
-            self._work = self._stack.enter_context(scratch(self._folder))
-            self._actions = self._stack.enter_context(
-                pq.ParquetWriter(self._work / "actions.parquet", _ACTION_SCHEMA, compression="zstd")
-            )
-            self._uids = self._mapping("uid_mapping.csv")
-            self._patients = self._mapping("patid_mapping.csv")
-            self._seen: dict[str, set[tuple[str, str]]] = {"study": set(), "series": set(), "patient": set()}
-            self._rows: list[dict[str, str]] = []
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-    def _mapping(self, name: str) -> Any:
-        descriptor = os.open(self._work / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        file = self._stack.enter_context(os.fdopen(descriptor, "w", encoding="utf-8", newline=""))
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("id_old", "id_new"))
-        return writer
-
-    def add(self, written: _Written) -> None:
-        """Note one instance."""
-        if self._folder is None:
-            return
-        study, series, instance = written.uids
-        for name, pair in (("study", study), ("series", series)):
-            self._once(name, pair, self._uids)
-        self._uids.writerow(instance)
-        self._once("patient", written.patient, self._patients)
-        sop = instance[1]
-        self._rows += [{"sop_instance_uid": sop, **action_row(entry)} for entry in sorted(written.done)]
-        if len(self._rows) >= _BATCH_ROWS:
-            self._flush()
-
-    def _once(self, name: str, pair: tuple[str, str], writer: Any) -> None:
-        # As many as studies, series and patients: far fewer than instances.
-        if pair not in self._seen[name]:
-            self._seen[name].add(pair)
-            writer.writerow(pair)
-
-    def _flush(self) -> None:
-        self._actions.write_table(pa.Table.from_pylist(self._rows, schema=_ACTION_SCHEMA))
-        self._rows.clear()
-
-    def finish(self, summary: FolderSummary) -> None:
-        """Put the files in place; what is still buffered follows when they are closed."""
-        if self._folder is None:
-            return
-        self._flush()
-        (self._work / "report.json").write_text(
-            json.dumps(summary.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8"
-        )
-        self._actions.close()
-        for path in sorted(self._work.iterdir()):
-            path.replace(self._folder / path.name)

@@ -10,11 +10,9 @@ import re
 import sys
 from functools import lru_cache
 
-from pydicom._dicom_dict import DicomDictionary
-
-from aida_pipelines.deid._defined_terms import WORDS
 from aida_pipelines.deid.bulk import TABLES, hides_text, table_hides_text
 from aida_pipelines.deid.pseudonym import is_personal_number
+from aida_pipelines.dicom.dictionary import DicomDictionary
 from aida_pipelines.dicom.parse import vr_of
 from aida_pipelines.dicom.values import TEXT_VRS as CODED_VRS
 
@@ -36,13 +34,6 @@ _DECIMAL = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _INTEGER = re.compile(rb"[+-]?(\d{1,10})(\.0*)?")
 _MAX_INTEGER = 1 << 31
 _DAY = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
-_CODE = re.compile(rb"[A-Z0-9_ /]{0,16}")
-_LETTERS = re.compile(r"[A-Z]{3,}")
-_MAX_CODE_DIGITS = 5
-_STANDARD = re.compile(
-    r"ISO_(10918|13818|14495|14496|15444|18181|23008)_\d{1,2}"
-)  # Lossy Image Compression Method
-_MAX_SHORT_WORDS = 6
 _TIME = re.compile(rb"\d{2}(:?\d{2}(:?\d{2}(\.\d{1,6})?)?)?")
 _DATE = re.compile(rb"\d{4}(\.?)\d{2}\1\d{2}")
 _DATE_TIME = re.compile(rb"\d{4}(\d{2}){0,5}(\.\d{1,6})?([+-]\d{4})?")
@@ -93,8 +84,6 @@ def is_honest(value: bytes, vr: str, tag: int) -> bool:  # noqa: PLR0911 - one f
         return fits and not hides_text(value, vr)
     if vr in ("DS", "IS"):
         return all(_is_number(part, vr, tag) for part in _parts(value))
-    if vr == "CS":
-        return _is_code(value)
     if vr in _SHAPES:
         return all(not part or _SHAPES[vr].fullmatch(part) for part in _parts(value))
     if tag == TIMEZONE_OFFSET:
@@ -142,21 +131,3 @@ def _digits_of(tag: int) -> int:
     if entry is None:
         return _LARGEST
     return _MAX_DIGITS_OF_LARGE if _LARGE.search(entry[4]) else _MAX_DIGITS
-
-
-@lru_cache(maxsize=4096)
-def _is_code(value: bytes) -> bool:
-    """Whether code strings are made of the words of which the standard's terms are made, and short ones."""
-    short = 0
-    for part in _parts(value):
-        if _CODE.fullmatch(part) is None:
-            return False
-        text = part.decode("ascii")
-        words = re.split(r"[_ /]+", text)
-        unknown = [word for word in words if word and not word.isdigit() and word not in WORDS]
-        if any(run not in WORDS for word in unknown for run in _LETTERS.findall(word)):
-            return False
-        if sum(char.isdigit() for char in text) > _MAX_CODE_DIGITS and not _STANDARD.fullmatch(text):
-            return False
-        short += sum(len(word) < 3 for word in unknown)
-    return short <= _MAX_SHORT_WORDS

@@ -17,8 +17,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from pydicom._dicom_dict import DicomDictionary
-
 from aida_pipelines.contracts.profile import Action, AttributeRule, DeidProfile, Layer, Option
 from aida_pipelines.deid._ps3_3_types import TYPES
 from aida_pipelines.deid._ps3_15_e1_1 import ROWS, Row
@@ -26,6 +24,7 @@ from aida_pipelines.deid.codes import CODE_TAGS
 from aida_pipelines.deid.content import ContentRules
 from aida_pipelines.deid.honest import TEMPORAL_VRS, TEXT_VRS, same_family
 from aida_pipelines.deid.private import PrivateRules
+from aida_pipelines.dicom.dictionary import DicomDictionary, tag_for_keyword
 from aida_pipelines.dicom.parse import vr_of
 
 _ACTIONS = {"X": Action.REMOVE, "Z": Action.EMPTY, "D": Action.DUMMY, "U": Action.REMAP_UID}
@@ -55,6 +54,20 @@ _NEVER_KEPT = frozenset(
     {
         0x00080300,  # says which private attributes are safe, of a data set that is no longer this one
         0x00080304,
+        # What another de-identification said of itself: at the top level ours stands in its place, and in an
+        # item it would contradict ours.
+        0x00120062,
+        0x00120063,
+        0x00120064,
+        0x00280303,
+    }
+)
+
+
+_ONLY_AT_THE_TOP = frozenset(
+    {
+        0x00280301,  # Burned In Annotation and Recognizable Visual Features speak of the whole instance:
+        0x00280302,  # in an item they are out of place and might contradict it
     }
 )
 
@@ -78,6 +91,8 @@ class Rules:
         layers: tuple[Layer, ...] = (),
         types: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
+        if profile.extends:
+            raise ValueError("a profile that extends another is loaded with it: contracts.load")
         self._options = profile.options
         self._types = types
         self._listed = {tag: row for row in ROWS if (tag := _tag(row.tag)) is not None}
@@ -86,7 +101,7 @@ class Rules:
             self._own.update((tag, rule.action) for tag in rule_tags(rule))
         self._cache: dict[tuple[int, str, bool], Action] = {}
         self.private = PrivateRules(profile)
-        self.content = ContentRules(profile.options)
+        self.content = ContentRules(profile)
 
     def action(self, tag: int, vr: str, *, top_level: bool = False) -> Action:
         """What is done to an attribute of the standard; private ones are ``private``'s.
@@ -99,7 +114,10 @@ class Rules:
         try:
             return self._cache[tag, vr, top_level]
         except KeyError:
-            action = self._resolved(tag, vr, self._types.get(tag) if top_level else None)
+            if tag in _ONLY_AT_THE_TOP and not top_level:
+                action = Action.REMOVE
+            else:
+                action = self._resolved(tag, vr, self._types.get(tag) if top_level else None)
             return self._cache.setdefault((tag, vr, top_level), action)
 
     def _resolved(self, tag: int, written: str, iod_type: int | None) -> Action:
@@ -175,8 +193,6 @@ class RuleBook:
 
 def rule_tags(rule: AttributeRule) -> list[int]:
     """The tags that a rule names."""
-    from pydicom.datadict import tag_for_keyword
-
     tags = [_tag(name) if name.startswith("(") else tag_for_keyword(name) for name in rule.attributes]
     return [tag for tag in tags if tag is not None]
 

@@ -1,6 +1,9 @@
 """Stage 2: from what raw ingest accepted to verified instances in the refined zone, and a row for every file.
 
-Nothing is put into the refined zone before it has been verified.
+A study is passed on as a whole. Its instances are de-identified and verified into scratch on the raw side of the
+legal line; when the last of them is there and none had a finding, they are put into the refined zone. One finding
+holds them all. In scratch there are one study and, of those that follow, what the processes work ahead: some
+batches of instances or of bytes. After a kill the next run sweeps it.
 """
 
 from __future__ import annotations
@@ -8,26 +11,32 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from aida_pipelines.contracts.collection import Collection
 from aida_pipelines.contracts.models import Contracts
-from aida_pipelines.contracts.table import TableContract
+from aida_pipelines.deid.actions import ActionSets
 from aida_pipelines.deid.clinical import ClinicalTable
 from aida_pipelines.deid.decisions import Decision, decisions_fingerprint, decisions_of, quarantine_id
-from aida_pipelines.deid.instance import Done, Processor, Recipe, RowMaker, action_row, done
-from aida_pipelines.deid.pseudonym import Pseudonyms, load_key
+from aida_pipelines.deid.instance import PRELOAD, Recipe
+from aida_pipelines.deid.keys import DomainKey
+from aida_pipelines.deid.study import whole_studies
+from aida_pipelines.deid.timeline import timeline
+from aida_pipelines.deid.worker import Item, Made, Result, deidentify, in_scratch, open_worker, put
 from aida_pipelines.errors import InstanceOutcome, NotFoundError
 from aida_pipelines.ingest.stage import ACCEPTED
-from aida_pipelines.parallel import ordered_map
+from aida_pipelines.parallel import Workers
 from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS, Outcome
 from aida_pipelines.stages import Stage
-from aida_pipelines.storage.objects import mapped, object_key, put_object
-from aida_pipelines.storage.receipts import Receipt, read_receipt, write_receipt
-from aida_pipelines.storage.scratch import scratch
-from aida_pipelines.storage.store import ObjectStore, open_store
+from aida_pipelines.storage.objects import object_key
+from aida_pipelines.storage.receipts import Receipt, fingerprint_of, read_receipt, write_receipt
+from aida_pipelines.storage.scratch import scratch, sweep_scratch
+from aida_pipelines.storage.store import ObjectStore
 from aida_pipelines.storage.tables import TableFile, iter_rows, table_key, write_table
 
 VERSION = "deid/2"
@@ -42,6 +51,16 @@ _FILE_COLUMNS = (
     "verdict",
     "reason",
 )
+_BY_STUDY = r"""
+SELECT ordinal, source_sha256, extension, bytes, split_part(coalesce(study_instance_uid, ''), '\', 1) AS study
+FROM read_parquet(?)
+WHERE verdict = ? AND kind = 'dicom'
+ORDER BY study, ordinal
+"""
+"""Of a UID with several values, which is none, the first counts, as for de-identification."""
+
+_SORT_MEMORY = "100MB"
+_BATCH_ROWS = 2_000
 
 
 def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: Path) -> dict[str, str]:
@@ -54,16 +73,25 @@ def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: P
     ingested = _raw_receipt(raw, delivery)
     collection = contracts.collection(ingested.collection)
     tables = (*_TABLES, *collection.clinical_tables)
+    key = DomainKey.of(key_file, collection.pseudonym_domain)
     return {
         "raw_ingest": ingested.fingerprint,
         "site": contracts.site(ingested.site).fingerprint,
+        "collection": reported(collection),
         "profile": contracts.profile(collection.deid_profile).fingerprint,
         "descriptor_tokens": contracts.vocabulary("descriptor_tokens").fingerprint,
         "device_tokens": contracts.vocabulary("device_tokens").fingerprint,
         **{f"table {name}": contracts.table(name).fingerprint for name in tables},
-        "key": Pseudonyms(load_key(key_file)).key_id,
+        "key": key.key_id,
+        "pseudonym_domain": key.domain,
         "decisions": decisions_fingerprint(decisions_of(raw, delivery)),
     }
+
+
+def reported(collection: Collection) -> str:
+    """Fingerprint of what the delivery's report says of its collection."""
+    approvals = [approval.model_dump(mode="json") for approval in collection.approvals]
+    return fingerprint_of({"title": collection.title, "approvals": approvals})
 
 
 def run(
@@ -100,7 +128,8 @@ def run(
         raw=raw,
         refined=refined,
         contracts=contracts,
-        key_file=key_file,
+        # The key that the receipt names, and no other that may be in the file by then.
+        key=DomainKey(key_file, wanted["key"], wanted["pseudonym_domain"]),
         work_dir=work_dir,
         workers=workers,
     ).receipt(wanted)
@@ -115,61 +144,6 @@ def _raw_receipt(raw: ObjectStore, delivery: str) -> Receipt:
     return receipt
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One accepted DICOM file, as a worker gets it."""
-
-    ordinal: int
-    source_sha256: str
-    extension: str
-    reviewed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What a worker made of it: a row, or a reason."""
-
-    row: dict[str, Any] | None
-    reason: str
-    done: frozenset[Done]
-
-
-class _Worker:
-    """De-identifies in one process: stores, key and tables are opened once."""
-
-    def __init__(
-        self, raw_url: str, refined_url: str, work_dir: Path, recipe: Recipe, contract: TableContract
-    ) -> None:
-        self._raw = open_store(raw_url, work_dir=work_dir)
-        self._refined = open_store(refined_url)
-        self._process = Processor(recipe)
-        self._row = RowMaker(contract)
-
-    def __call__(self, item: _Item) -> _Result:
-        with self._raw.local(object_key(item.source_sha256, item.extension)) as path:
-            try:
-                result = self._process(mapped(path), pixels_reviewed=item.reviewed)
-            except InstanceOutcome as outcome:
-                return _Result(None, outcome.reason, frozenset())
-            row = self._row(result)
-            row["object_sha256"] = put_object(self._refined, result.parts, "dcm")
-            row["object_bytes"] = sum(len(part) for part in result.parts)
-            return _Result(row, "", done(result.changes))
-
-
-_worker: _Worker | None = None
-
-
-def _open_worker(*args: Any) -> None:
-    global _worker  # noqa: PLW0603 - one for each process, made by the pool's initializer
-    _worker = _Worker(*args)
-
-
-def _work(item: _Item) -> _Result:
-    assert _worker is not None
-    return _worker(item)
-
-
 class _Run:
     """One delivery's run."""
 
@@ -180,31 +154,32 @@ class _Run:
         raw: ObjectStore,
         refined: ObjectStore,
         contracts: Contracts,
-        key_file: Path,
+        key: DomainKey,
         work_dir: Path,
         workers: int | None,
     ) -> None:
         self.delivery, self.raw, self.refined, self.contracts = delivery, raw, refined, contracts
-        self.key_file, self.work_dir, self.workers = key_file, work_dir, workers
+        self.key, self.work_dir, self.workers = key, work_dir, workers
         self.ingested = _raw_receipt(raw, delivery)
         self.issuer = contracts.site(self.ingested.site).issuer_of_patient_id
         self.profile = contracts.profile(contracts.collection(self.ingested.collection).deid_profile)
         self.decisions = decisions_of(raw, delivery)
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        self.actions: Counter[Done] = Counter()
         self.bytes = 0
 
     def receipt(self, wanted: dict[str, str]) -> Receipt:
+        sweep_scratch(self.work_dir)
         with scratch(self.work_dir) as folder:
             # Rows of one table come out while another is written; they wait in a file, for there may be many.
             spool = folder / "rejections.jsonl"
+            self.actions = ActionSets(folder / "actions.jsonl")
             with spool.open("w", encoding="utf-8") as self.rejected:
-                tables = [self._write("instances", self._instances()), *self._clinical()]
+                tables = [self._write("instances", self._instances(folder)), *self._clinical()]
                 self._not_accepted()
             with spool.open(encoding="utf-8") as lines:
                 tables.append(self._write("rejections", map(json.loads, lines)))
-        tables.append(self._write("deid_actions", self._action_rows()))
+            tables.append(self._write("deid_actions", self.actions.rows()))
         receipt = Receipt(
             stage=Stage.DEIDENTIFICATION,
             delivery=self.delivery,
@@ -221,8 +196,18 @@ class _Run:
             figures={"bytes": float(self.bytes)},
             tables=tuple(tables),
         )
+        receipt = receipt.model_copy(update={"documents": self._report(receipt)})
         write_receipt(self.refined, receipt)
         return receipt
+
+    def _report(self, receipt: Receipt) -> dict[str, str]:
+        rejections, actions = (
+            iter_rows(self.refined, receipt.table(table).key) for table in ("rejections", "deid_actions")
+        )
+        from aida_pipelines.deid.evidence import evidence, write_report
+
+        made = evidence(receipt, rejections=rejections, actions=actions, contracts=self.contracts)
+        return write_report(self.refined, made)
 
     def _write(self, table: str, rows: Iterable[dict[str, Any]]) -> TableFile:
         contract = self.contracts.table(table)
@@ -246,47 +231,81 @@ class _Run:
 
     # --- instances ----------------------------------------------------------------------------------------
 
-    def _items(self) -> Iterator[_Item]:
-        for file in self._files():
-            if file["verdict"] == ACCEPTED and file["kind"] == "dicom":
-                ordinal, sha256 = file["ordinal"], file["source_sha256"]
-                decision = self.decisions.get(quarantine_id(self.delivery, sha256, ordinal))
-                yield _Item(ordinal, sha256, file["extension"], decision is Decision.RELEASE)
+    def _items(self, folder: Path) -> Iterator[Item]:
+        """What is to be worked on, study by study; sorted on disk if there is much of it."""
+        with (
+            self.raw.local(self.ingested.table("files").key) as path,
+            duckdb.connect(
+                config={"threads": "1", "memory_limit": _SORT_MEMORY, "temp_directory": str(folder / "spill")}
+            ) as db,
+        ):
+            found = db.sql(_BY_STUDY, params=[str(path), ACCEPTED]).to_arrow_reader(_BATCH_ROWS)
+            for batch in found:
+                for file in batch.to_pylist():
+                    item = quarantine_id(self.delivery, file["source_sha256"], file["ordinal"])
+                    decision = self.decisions.get(item)
+                    yield Item(
+                        **file, reviewed=decision is Decision.RELEASE, rejected=decision is Decision.REJECT
+                    )
 
-    def _instances(self) -> Iterator[dict[str, Any]]:
+    def _instances(self, folder: Path) -> Iterator[dict[str, Any]]:
         recipe = Recipe(
             profile=self.profile,
             tokens=frozenset(self.contracts.vocabulary("descriptor_tokens").terms),
             device_tokens=frozenset(self.contracts.vocabulary("device_tokens").terms),
-            key_file=self.key_file,
+            key=self.key,
             issuer=self.issuer,
         )
-        contract = self.contracts.table("instances")
-        results = ordered_map(
-            _work,
-            self._items(),
-            workers=self.workers,
-            initializer=_open_worker,
-            initargs=(self.raw.url, self.refined.url, self.work_dir, recipe, contract),
-        )
-        tracked = track(zip(self._items(), results, strict=True), label=f"De-identify {self.delivery}")
-        for item, result in tracked:
-            decision = self.decisions.get(quarantine_id(self.delivery, item.source_sha256, item.ordinal))
+        made = folder / "instances"
+        made.mkdir()
+        with Workers(
+            self.workers,
+            initializer=open_worker,
+            initargs=(
+                self.raw.url,
+                self.refined.url,
+                self.work_dir,
+                made,
+                recipe,
+                self.contracts.table("instances"),
+            ),
+            preload=PRELOAD,
+        ) as workers:
+            results = workers.ordered_map(deidentify, self._items(folder), weigh=lambda item: item.bytes)
+            tracked = track(results, label=f"De-identify {self.delivery}")
+            passing, to_put = tee(self._passing(tracked, made))
+            done = workers.ordered_map(
+                put,
+                (Made(o, row["object_sha256"], row["object_bytes"]) for o, row in to_put),
+                weigh=lambda one: one.bytes,
+            )
+            for _, (_, row) in zip(done, passing, strict=True):
+                yield row
+
+    def _passing(self, results: Iterable[Result], folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Numbers and rows of instances that are to be put into the refined zone; the others are rejected."""
+        of_study = ((result.item.study, result) for result in results)
+        for result, held in whole_studies(of_study, failed=lambda one: one.finding, folder=folder):
+            item = result.item
             if result.row is None:
                 self._reject(item.ordinal, item.source_sha256, result.reason)
-            elif decision is Decision.REJECT:
-                self._reject(item.ordinal, item.source_sha256, "rejected-by-steward")
+            elif held:
+                in_scratch(folder, item.ordinal).unlink()
+                self._reject(item.ordinal, item.source_sha256, "study-held")
             else:
                 self.counts["refined"] += 1
-                self.actions.update(result.done)
                 self.bytes += result.row["object_bytes"]
-                yield {
-                    **result.row,
-                    "site": self.ingested.site,
-                    "collection": self.ingested.collection,
-                    "source_sha256": item.source_sha256,
-                    "profile": f"{self.profile.name} {self.profile.version}",
-                }
+                yield (
+                    item.ordinal,
+                    {
+                        **result.row,
+                        "site": self.ingested.site,
+                        "collection": self.ingested.collection,
+                        "source_sha256": item.source_sha256,
+                        "profile": f"{self.profile.name} {self.profile.version}",
+                        "action_set": self.actions.add(result.done),
+                    },
+                )
 
     # --- clinical tables ----------------------------------------------------------------------------------
 
@@ -296,10 +315,11 @@ class _Run:
             for file in self._files()
             if file["verdict"] == ACCEPTED and file["kind"] == "clinical"
         }
-        pseudonyms = Pseudonyms(load_key(self.key_file))
+        pseudonyms = self.key.pseudonyms()
+        days = timeline(self.profile.dates, pseudonyms)
         for table in sorted(delivered):
             contract = self.contracts.table(table)
-            reader = ClinicalTable(contract, pseudonyms, issuer=self.issuer)
+            reader = ClinicalTable(contract, pseudonyms, days, issuer=self.issuer)
             yield self._write(table, self._clinical_rows(table, reader))
 
     def _clinical_rows(self, table: str, reader: ClinicalTable) -> Iterator[dict[str, Any]]:
@@ -347,7 +367,3 @@ class _Run:
             "decision": decision,
         }
         self.rejected.write(json.dumps(row) + "\n")
-
-    def _action_rows(self) -> Iterator[dict[str, Any]]:
-        for entry, instances in sorted(self.actions.items()):
-            yield {**action_row(entry), "instances": instances}

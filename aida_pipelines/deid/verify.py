@@ -1,98 +1,78 @@
-"""Independent verification: are the patient's identifiers in the bytes that are about to be passed on?
+"""Independent verification: is what is about to be passed on free of the patient's identifiers, and consistent?
 
-A second way to the same question, which shares nothing with the first: no rule table, no list of
-attributes to clean, another parser (pydicom). It takes every identifier that the source holds at any depth
-and looks for them in every string of the new header at any depth, and once more in the header's bytes as
-they are.
+A second way to the same question, which shares nothing with the first: no rule table, no list of attributes to
+clean, another parser (pydicom, and a cut of the top level that pydicom reads piece by piece). It takes every
+identifier that the source holds at any depth and looks for it in every value of the new header at any depth, and
+once more in the bytes as they are; and it compares what stands in the same place before and after.
+
+Headers of a series repeat: what a piece of a header says is remembered by its bytes, what was found to be clean
+of one patient as well. Both follow from the bytes alone, so that a memory changes no verdict.
 
 To be of use it must not cry wolf. What is not looked for, and why:
 
-* name parts of one or two letters, ids of fewer than four characters or of fewer than three different ones
-("1",
-  "0000"): they are everywhere;
-* ids of orders of fewer than six characters: many systems write the procedure's code there;
-* name parts of three or four letters and ids of four or five characters match only as whole words;
-* name parts that are words of the descriptions' allow-list ("Head", "Test"): alone they say nothing;
-* ids and dates inside values that are numbers, UIDs or dates, where digits meet by chance; there UIDs are
-compared
-  as a whole, and dates with the date that was in the same place.
+* name parts of one or two letters (of one in scripts of their own), ids of fewer than four characters or of fewer
+  than three different ones ("1", "0000"): they are everywhere;
+* ids of orders, samples and staff of fewer than six characters or without digits, stations of fewer than five:
+  many systems write the procedure's code or the modality there;
+* name parts of three or four letters and ids of four or five characters match only as whole words, and not in
+  bytes that are no text;
+* of institutions and addresses only the whole and words of six letters or more that are no common ones
+  ("hospital"), and none that the manufacturer's attributes hold as well;
+* names and words that are on the descriptions' allow-list ("Head", "Test"): alone they say nothing;
+* names, short ids and dates inside values that are well-formed numbers, UIDs, times or dates, where digits meet by
+  chance; there numbers of seven digits or more and UIDs are compared as a whole, and dates with the date that was
+  in the same place;
+* what the profile retains by an option: UIDs, full dates, institutions, devices' serial numbers.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from io import BytesIO
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
 
-from pydicom import dcmread
-from pydicom.datadict import keyword_for_tag
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
-from pydicom.valuerep import PersonName
-
-from aida_pipelines.contracts.profile import DeidProfile, Option
+from aida_pipelines.contracts.profile import Action, DateMode, DeidProfile, Option
 from aida_pipelines.deid.engine import Deidentified
-from aida_pipelines.deid.verification.days import all_days
-from aida_pipelines.deid.verification.names import digraphed, folded
+from aida_pipelines.deid.verification import consistency
+from aida_pipelines.deid.verification.edges import edges_of
+from aida_pipelines.deid.verification.identifiers import Known, Sight
+from aida_pipelines.deid.verification.leaves import Leaf
+from aida_pipelines.deid.verification.ledger import Ledger
+from aida_pipelines.deid.verification.memory import Context, Found, Given, Memory
+from aida_pipelines.deid.verification.pieces import Piece, UncutError, cut, file_meta
+from aida_pipelines.deid.verification.traces import At, Traces, found_in, has_text, traces_of
 from aida_pipelines.dicom.parse import ParsedFile
-from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine
 
-_TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
-_EXCUSED_VRS = frozenset({"DA", "DS", "DT", "IS", "TM", "UI"})
-_ID_KEYWORDS = frozenset(
-    {
-        "AccessionNumber",
-        "AdmissionID",
-        "ClinicalTrialSubjectID",
-        "FillerOrderNumberImagingServiceRequest",
-        "InsurancePlanIdentification",
-        "MedicalRecordLocator",
-        "OtherPatientIDs",
-        "PatientID",
-        "PatientTelephoneNumbers",
-        "PlacerOrderNumberImagingServiceRequest",
-        "ReferringPhysicianTelephoneNumbers",
-        "ServiceEpisodeID",
-        "StudyID",
-    }
-)
-_ORDER_ID_KEYWORDS = frozenset(
-    {"PerformedProcedureStepID", "RequestedProcedureID", "ScheduledProcedureStepID"}
-)
-_PHRASE_KEYWORDS = frozenset({"PatientAddress", "InstitutionAddress", "ReferringPhysicianAddress"})
-_PLAIN_VRS = _TEXT_VRS | _EXCUSED_VRS | {"AS"}
-_BINARY_VRS = frozenset(
-    {"AT", "FD", "FL", "OB", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "SV", "UL", "US", "UV"}
-)
-_OURS = frozenset({"DeidentificationMethod", "DeidentificationMethodCodeSequence"})
-_META_KEYWORDS = frozenset(
-    {
-        "FileMetaInformationGroupLength",
-        "FileMetaInformationVersion",
-        "MediaStorageSOPClassUID",
-        "MediaStorageSOPInstanceUID",
-        "TransferSyntaxUID",
-        "ImplementationClassUID",
-        "ImplementationVersionName",
-    }
-)
-_PUBLIC_ROOTS = ("1.2.840.10008.", "2.16.840.1.113883.6.")
-"""DICOM's own UIDs, and the code systems that HL7 has registered."""
-_SEPARATORS = b" -_./"
-_UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")
-_UID_BYTES = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
+_IDENTITY_REMOVED = 0x00120062
+_PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
+_REQUIRED = ("00080016", "00080018", "0020000d", "0020000e")
+_SAME = (("00080016", "00020002"), ("00080018", "00020003"))
+"""SOP class and instance, in the data set and in its file meta information."""
+
+_METHOD, _METHOD_CODES = 0x00120063, 0x00120064
+
+_META = frozenset({0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013})
+"""What PS3.10 section 7.1 requires, and who wrote the file."""
+
+_META_SOURCE = frozenset({0x00020003, 0x00020016, 0x00020017, 0x00020018, 0x00020026, 0x00020028})
+"""Of a source's file meta information: the instance, and the application entities that it came through."""
+
+_MOST_MOVES = 1 << 12
+_SYNTAXES = {"1.2.840.10008.1.2": (True, False), "1.2.840.10008.1.2.2": (False, True)}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An identifier where none may be.
+    """Something that may not be.
 
     Attributes:
-        kind: ``name``, ``id``, ``address``, ``birth-date``, ``date``, ``uid``; ``file-meta`` where more is said
-            than must be, ``incomplete`` where the header can't be read to its end.
+        kind: An identifier of the source: ``name``, ``id``, ``phone``, ``mail``, ``address``, ``place`` (institution,
+            department), ``birth-date``, ``date``, ``uid``. Or: ``date-shift``, dates have not moved together;
+            ``uid-map``, a UID has not one successor; ``file-meta``, more is said than must be, or something else than
+            in the data set; ``pixels``, they are not the source's; ``subject``, not the one that the patient had
+            before; ``age``, over 90 years; ``incomplete``, something required is missing or not what it must be.
         where: The attribute's tag as eight hexadecimal digits, or ``bytes`` for the raw search.
     """
 
@@ -100,20 +80,8 @@ class Finding:
     where: str
 
 
-@dataclass(slots=True)
-class Identifiers:
-    """What is known of a patient, folded for the search. Lives only as long as its instance is worked on."""
-
-    names: set[str] = field(default_factory=set)
-    ids: set[str] = field(default_factory=set)
-    phrases: set[str] = field(default_factory=set)
-    birth_dates: set[str] = field(default_factory=set)
-    dates: dict[str, set[str]] = field(default_factory=dict)
-    uids: set[str] = field(default_factory=set)
-
-
 class Verifier:
-    """Looks for a patient's identifiers in de-identified headers.
+    """Looks for a patient's identifiers in de-identified headers. Not safe for several threads.
 
     Args:
         profile: Which options the profile takes: what is retained on purpose is no finding.
@@ -121,9 +89,26 @@ class Verifier:
     """
 
     def __init__(self, profile: DeidProfile, ordinary: Iterable[str]) -> None:
-        self._uids_kept = Option.RETAIN_UIDS in profile.options
-        self._dates_kept = Option.RETAIN_LONGITUDINAL_FULL_DATES in profile.options
-        self._ordinary = frozenset(ordinary)
+        options = profile.options
+        self._uids_kept = Option.RETAIN_UIDS in options
+        self._dates: Literal["kept", "moved", "gone"] = "gone"
+        if Option.RETAIN_LONGITUDINAL_FULL_DATES in options:
+            self._dates = "kept"
+        elif Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in options:
+            # Where intervals don't stay there is no one number of days: then only no date may stay where it was.
+            self._dates = "moved" if profile.dates is DateMode.SHIFT else "gone"
+        devices_kept = Option.RETAIN_DEVICE_IDENTITY in options
+        cleaned = {
+            name for rule in profile.rules if rule.action is not Action.KEEP for name in rule.attributes
+        }
+        sight = Sight(
+            ordinary=frozenset(ordinary),
+            institutions=Option.RETAIN_INSTITUTION_IDENTITY not in options,
+            stations=not devices_kept or "StationName" in cleaned,
+            devices=not devices_kept,
+        )
+        self._memory, self._ledger = Memory(sight), Ledger()
+        self._moves: dict[tuple[tuple[At, ...], ...], consistency.Moved] = {}
 
     def verify(self, result: Deidentified) -> None:
         """Let pass or stop.
@@ -132,163 +117,188 @@ class Verifier:
             Quarantine: ``verification-failed``: something was found, or the new header can't be read.
         """
         try:
-            found = self.findings(result.header, self.identifiers(result.source))
+            found = self.findings(result)
         except Exception:  # noqa: BLE001 - what can't be read can't be vouched for; the message may hold values
             raise Quarantine("verification-failed") from None
         if found:
             raise Quarantine("verification-failed")
 
-    def identifiers(self, source: ParsedFile) -> Identifiers:
-        """Every identifier in the source's data set, at any depth."""
-        end = source.pixels.start if source.pixels else len(source.data)
-        encoding = source.encoding
-        with quiet_pydicom():
-            data_set = read_dataset(
-                BytesIO(bytes(source.data[source.start : end])), encoding.implicit, not encoding.big_endian
-            )
-            known = Identifiers()
-            for path, keyword, vr, values in _walk(data_set):
-                self._collect(known, path, keyword, vr, values)
-        return known
+    def findings(self, result: Deidentified) -> list[Finding]:
+        """All that was found, for tests and developers; values are not among it.
 
-    def findings(self, header: bytes, known: Identifiers) -> list[Finding]:
-        """All identifiers found in a header, for tests and developers; values are not among them."""
-        found: list[Finding] = []
-        excused: list[bytes] = []
-        with quiet_pydicom():
-            stream = BytesIO(header)
-            data_set = dcmread(stream)
-            if stream.tell() != len(header) or data_set.get("PatientIdentityRemoved") != "YES":
-                found.append(Finding("incomplete", "bytes"))
-            if any(header[:128]) or not _META_KEYWORDS.issuperset(data_set.file_meta.dir()):
-                found.append(Finding("file-meta", "bytes"))
-            for path, keyword, vr, values in _walk(data_set):
-                if keyword in _OURS or path.startswith("00120064"):
-                    excused.extend(value.encode("utf-8") for value in values)
-                    continue
-                tag = path[-8:]
-                if vr == "UI" and not self._uids_kept and known.uids.intersection(values):
-                    found.append(Finding("uid", tag))
-                elif vr in ("DA", "DT") and self._same_date(path, values, known):
-                    found.append(Finding("date", tag))
-                elif vr in _TEXT_VRS:
-                    found.extend(Finding(kind, tag) for kind in self._in_text("\n".join(values), known))
-                if vr in _EXCUSED_VRS:
-                    excused.extend(value.encode("utf-8") for value in values)
-        start = header.index(b"DICM") + 4
-        found.extend(Finding(kind, "bytes") for kind in self._in_bytes(header[start:], excused, known))
+        Raises:
+            Exception: Whatever comes up in a header that can't be read.
+        """
+        self._memory.trim()
+        source, header = result.source, result.header
+        given, pieces = self._given(source)
+        meta, start = file_meta(header)
+        implicit, big_endian = _SYNTAXES.get(source.transfer_syntax, (False, False))
+        written = cut(header, start, len(header), implicit=implicit, big_endian=big_endian)
+        seen: Found = []
+        wanted = self._memory.known(given)
+        lively = self._memory.search(meta, self._plain(), wanted, seen)
+        after = self._memory.context(written, implicit=implicit, big_endian=big_endian)
+        lively += self._memory.search(written, after, wanted, seen)
+        found = [Finding(kind, where) for kind, where in seen]
+        found += _in_file_meta(header, meta, source.transfer_syntax)
+        found += _in_results(result.subject, written)
+        found += _in_pixels(result)
+        found += _at_edges(result, wanted[1])
+        self._compared(result, given, lively, _patient(pieces), found)
         return found
 
-    def _collect(self, known: Identifiers, path: str, keyword: str, vr: str, values: list[str]) -> None:
-        for value in values:
-            if vr == "PN":
-                for spelling in (folded(value), digraphed(value)):
-                    words = re.findall(r"[^\W\d_]{3,}", spelling)
-                    known.names.update(word for word in words if word not in self._ordinary)
-            elif vr == "UI":
-                if not value.startswith(_PUBLIC_ROOTS) and len(value) > 4:
-                    known.uids.add(value)
-            elif keyword in _ID_KEYWORDS:
-                known.ids.update(self._id_spellings(value))
-            elif keyword in _ORDER_ID_KEYWORDS:
-                known.ids.update(spelling for spelling in self._id_spellings(value) if len(spelling) > 5)
-            elif keyword in _PHRASE_KEYWORDS:
-                phrase = _squeezed(value)
-                if len(phrase) >= 8:
-                    known.phrases.add(phrase)
-            elif keyword == "PatientBirthDate" and re.fullmatch(r"\d{8}", value):
-                known.birth_dates.add(value)
-            elif vr in ("DA", "DT") and len(value) >= 8:
-                known.dates.setdefault(path, set()).add(value[:8])
+    def _plain(self) -> Context:
+        return self._memory.context((), implicit=False, big_endian=False)
 
-    def _id_spellings(self, value: str) -> Iterator[str]:
-        squeezed = _squeezed(value)
-        if len(squeezed) < 4 or len(set(squeezed)) < 3 or squeezed in self._ordinary:
-            return
-        yield squeezed
-        digits = re.sub(r"\D", "", value)
-        if len(digits) == 12 and len(digits) == len(squeezed):
-            yield digits[2:]  # a personal number without its century
+    def _given(self, source: ParsedFile) -> tuple[list[Given], list[Piece]]:
+        """What the source gives away, file meta information and what lies behind the pixel data included."""
+        data, encoding = source.data, source.encoding
+        written = {"implicit": encoding.implicit, "big_endian": encoding.big_endian}
+        end = source.pixels.start if source.pixels else len(data)
+        given, pieces = self._memory.given(data, source.start, end, **written)
+        with suppress(UncutError):
+            meta = [piece for piece in file_meta(data)[0] if piece[0] in _META_SOURCE]
+            given += self._memory.given_by(meta, self._plain())
+        if source.pixels and len(data) - source.pixels.stop > 8:
+            # Nothing says that what lies there is a data set.
+            with suppress(Exception):
+                given += self._memory.given(data, source.pixels.stop, len(data), **written)[0]
+        return given, pieces
 
-    def _same_date(self, path: str, values: list[str], known: Identifiers) -> bool:
-        if self._dates_kept:
-            return False
-        if path.endswith("00100030"):
-            return bool(known.birth_dates.intersection(values))
-        return bool({value[:8] for value in values if len(value) >= 8} & known.dates.get(path, set()))
+    # --- comparing ----------------------------------------------------------------------------------------
 
-    def _in_text(self, text: str, known: Identifiers) -> Iterator[str]:
-        if not text.strip():
-            return
-        spelt = f"{folded(text)}\n{digraphed(text)}"
-        words = set(re.findall(r"[^\W_]+", spelt))
-        words.update([word[:-1] for word in words if word.endswith("s")])  # the genitive
-        squeezed = _squeezed(text)
-        if any(name in (words if len(name) < 5 else spelt) for name in known.names):
-            yield "name"
-        whole = {_squeezed(part) for part in re.split(r"[\s,;:()^\\]+", text)}
-        if any(identifier in (whole if len(identifier) < 6 else squeezed) for identifier in known.ids):
-            yield "id"
-        if any(phrase in squeezed for phrase in known.phrases):
-            yield "address"
-        if known.birth_dates & all_days(spelt):
-            yield "birth-date"
-        if not self._uids_kept and known.uids.intersection(_UID.findall(text)):
-            yield "uid"
-
-    def _in_bytes(self, data: bytes, excused: list[bytes], known: Identifiers) -> Iterator[str]:
-        """The same in the bytes, for what a parser may not show."""
-        lower, harmless = data.lower(), b"\0".join(excused).lower()
-        bare, bare_harmless = (text.translate(None, _SEPARATORS) for text in (lower, harmless))
-        for kind, needles, shortest, text, elsewhere in (
-            ("name", known.names, 6, lower, harmless),
-            ("id", known.ids, 6, bare, bare_harmless),
-            ("birth-date", known.birth_dates, 8, bare, bare_harmless),
-        ):
-            raw = (needle.encode("utf-8") for needle in needles if len(needle) >= shortest)
-            if any(text.count(needle) > elsewhere.count(needle) for needle in raw):
-                yield kind
+    def _compared(
+        self,
+        result: Deidentified,
+        given: list[Given],
+        lively: list[Traces],
+        patient: bytes,
+        found: list[Finding],
+    ) -> None:
+        """What stands in the same place before and after, and in other instances."""
+        after = {traces.where: traces.uids for traces in lively if traces.uids}
+        found += _named(after)
+        pairs: list[consistency.Pair] = []
         if not self._uids_kept:
-            found = {uid.decode("ascii") for uid in _UID_BYTES.findall(data)}
-            if known.uids & found:
-                yield "uid"
+            found += _still_there(given, lively)
+            pairs, is_mapping = consistency.one_to_one(consistency.pairs_of(_uids_by_tag(given), after))
+            if not is_mapping or not self._ledger.uids_agree(pairs):
+                found.append(Finding("uid-map", "bytes"))
+        days: int | None = None
+        if self._dates != "kept":
+            moved = self._moved(
+                tuple([one.dates for one in given if one.dates]),
+                tuple([traces.dates for traces in lively if traces.dates]),
+            )
+            days = moved.days
+            found += [Finding(kind, where) for kind, where in moved.wrong]
+        if not self._ledger.subject_agrees(patient, result.subject, days):
+            found.append(Finding("subject", "bytes"))
+        if not found:
+            self._ledger.enter(pairs, patient, result.subject, days)
+
+    def _moved(
+        self, before: tuple[tuple[At, ...], ...], after: tuple[tuple[At, ...], ...]
+    ) -> consistency.Moved:
+        key = (*before, (), *after)
+        moved = self._moves.get(key)
+        if moved is None:
+            here, there = ([at for some in dates for at in some] for dates in (before, after))
+            moved = consistency.moved(here, there, together=self._dates == "moved")
+            if len(self._moves) >= _MOST_MOVES:
+                self._moves.clear()
+            self._moves[key] = moved
+        return moved
 
 
-def _walk(data_set: Dataset, above: str = "") -> Iterator[tuple[str, str, str, list[str]]]:
-    """Path (tags, outermost first), keyword, VR and values of every text-like element."""
-    for stored in list(data_set.values()):
-        path = f"{above}{int(stored.tag):08x}"
-        if stored.VR in _BINARY_VRS:
+def _patient(pieces: list[Piece]) -> bytes:
+    """Patient ID and its issuer as written; empty if there is no id."""
+    patient_id = [raw for tag, raw in pieces if tag == _PATIENT_ID and raw[8:].strip(b"\0 ")]
+    return b"".join(patient_id + [raw for tag, raw in pieces if tag == _ISSUER]) if patient_id else b""
+
+
+def _in_file_meta(header: bytes, meta: list[Piece], syntax: str) -> Iterator[Finding]:
+    """Whether there is nothing but what must be."""
+    declared = next((raw[8:].strip(b"\0 ") for tag, raw in meta if tag == 0x00020010), b"")
+    if any(header[:128]) or not _META.issuperset([tag for tag, _ in meta]):
+        yield Finding("file-meta", "bytes")
+    if declared != syntax.encode("latin-1"):
+        yield Finding("file-meta", "00020010")
+
+
+def _uids_by_tag(given: list[Given]) -> dict[str, list[At]]:
+    """The data set's UIDs by the top-level attribute that they are in; file meta information may name another."""
+    by_tag: dict[str, list[At]] = {}
+    for one in given:
+        if one.uids and one.tag >> 16 != 0x0002:
+            for at in one.uids:
+                by_tag.setdefault(at[0][:8], []).append(at)
+    return by_tag
+
+
+def _still_there(given: list[Given], lively: list[Traces]) -> Iterator[Finding]:
+    """UIDs of the source in the output, as a value or within any other."""
+    known: set[str] = set().union(*[one.own_uids for one in given])
+    for traces in lively:
+        if not known.isdisjoint(traces.mentioned):
+            places = {path[-8:] for path, values in traces.uids if not known.isdisjoint(values)}
+            yield from (Finding("uid", place) for place in sorted(places) or [traces.where])
+
+
+def _named(uids: dict[str, tuple[At, ...]]) -> Iterator[Finding]:
+    """Whether instance, series, study and class have UIDs, and the same in the file meta information."""
+    for tag in _REQUIRED:
+        if not any(values[0] for _, values in uids.get(tag, ())):
+            yield Finding("incomplete", tag)
+    for inside, outside in _SAME:
+        if [values for _, values in uids.get(inside, ())] != [values for _, values in uids.get(outside, ())]:
+            yield Finding("file-meta", outside)
+
+
+def _in_results(subject: str, written: list[Piece]) -> Iterator[Finding]:
+    """Whether it says that, how and for whom it was done; and each thing once."""
+    by_tag, name = dict(written), subject.encode("ascii")
+    if [tag for tag, _ in written] != sorted(by_tag):
+        yield Finding("incomplete", "bytes")
+    expected = {_IDENTITY_REMOVED: b"YES", _PATIENT_NAME: name, _PATIENT_ID: name}
+    for tag, value in expected.items():
+        if by_tag.get(tag, b"")[8:].strip(b"\0 ") != value:
+            yield Finding("incomplete", f"{tag:08x}")
+    yield from (Finding("incomplete", f"{tag:08x}") for tag in (_METHOD, _METHOD_CODES) if tag not in by_tag)
+
+
+def _at_edges(result: Deidentified, known: Known) -> Iterator[Finding]:
+    """Identifiers in pixel data where something else than pixels may be."""
+    source, span = result.source, result.source.pixels
+    if span is None or not result.pixels:
+        return
+    encoding = source.encoding
+    for piece in edges_of(
+        source.data,
+        span.start,
+        span.stop,
+        result.blanks,
+        implicit=encoding.implicit,
+        big_endian=encoding.big_endian,
+    ):
+        if not has_text(piece):
             continue
-        if isinstance(stored, RawDataElement) and stored.VR in _PLAIN_VRS and _is_plain(stored.value):
-            # Making an object of it would take most of the time and say nothing more.
-            text = stored.value.decode("ascii") if stored.value else ""
-            values = [part.strip("\0 ") for part in text.split("\\")]
-            yield path, keyword_for_tag(stored.tag), str(stored.VR), values
-            continue
-        element = data_set[stored.tag]
-        if element.VR == "SQ":
-            for item in element.value:
-                yield from _walk(item, path)
-        elif element.VR not in _BINARY_VRS:
-            yield path, element.keyword, element.VR, _texts(element.value)
+        traces = traces_of(span.tag, [Leaf(f"{span.tag:08x}", "OB", piece)], piece)
+        yield from (Finding(kind, where) for kind, where in found_in(traces, known))
 
 
-def _is_plain(value: object) -> bool:
-    return value is None or (isinstance(value, bytes) and value.isascii() and b"\x1b" not in value)
-
-
-def _texts(value: object) -> list[str]:
-    if value is None:
-        return []
-    if isinstance(value, bytes):
-        return [value.decode("latin-1")]
-    if isinstance(value, str | PersonName):
-        return [str(value)]
-    if isinstance(value, Iterable):
-        return [str(part) for part in value]
-    return [str(value)]
-
-
-def _squeezed(text: str) -> str:
-    return re.sub(r"[\W_]+", "", folded(text))
+def _in_pixels(result: Deidentified) -> Iterator[Finding]:
+    """Whether what is written behind the header is the source's pixel data, but for the blanks."""
+    source, parts = result.source, result.parts
+    encoding, span = source.encoding, source.pixels
+    start, stop = (span.start, span.stop) if span else (0, 0)
+    is_whole = span is None or consistency.is_pixel_data(
+        source.data, start, stop, implicit=encoding.implicit, big_endian=encoding.big_endian
+    )
+    if not (
+        is_whole
+        and parts[0] is result.header
+        and consistency.is_same_memory(parts[1:], source.data, start, stop)
+    ):
+        yield Finding("pixels", "bytes")

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from math import isfinite
 
-from pydicom.datadict import tag_for_keyword
-
+from aida_pipelines.dicom.dictionary import tag_for_keyword
 from aida_pipelines.dicom.parse import Element, Encoding, ParsedFile, vr_of
 from aida_pipelines.dicom.values import (
     DEFAULT_CHARSET,

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from struct import unpack_from
 
-from aida_pipelines.dicom.parse import Encoding, PixelSpan, Source, fragments
+from aida_pipelines.dicom.parse import Encoding, PixelSpan, Source, fragments, let_go
 from aida_pipelines.errors import Quarantine
 
 Blank = tuple[int, int]
@@ -44,6 +44,9 @@ _ENCODERS = re.compile(
 
 _MAX_SURPLUS = 1024
 """Bytes behind a native image that are taken for padding of some kind."""
+
+_LET_GO = 16 << 20
+"""Bytes of frames after which their pages are let go of."""
 
 _PIECE = 1 << 20
 """Bytes that are looked at in one go: surplus may be as long as the file."""
@@ -115,8 +118,12 @@ def foreign_bytes(
 
 
 def _is_zero(data: Source, start: int, stop: int) -> bool:
-    pieces = ((place, min(place + _PIECE, stop)) for place in range(start, stop, _PIECE))
-    return all(bytes(data[low:high]).count(0) == high - low for low, high in pieces)
+    for low in range(start, stop, _PIECE):
+        high = min(low + _PIECE, stop)
+        if bytes(data[low:high]).count(0) != high - low:
+            return False
+        let_go(data)
+    return True
 
 
 def _unless_zero(data: Source, start: int, stop: int) -> list[Blank]:
@@ -135,7 +142,12 @@ def _check_offset_table(source: Source, table: tuple[int, int], span: PixelSpan)
 def _frames(view: memoryview, pieces: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
     """Fragments that make one frame: each begins with a magic number, what doesn't continues it."""
     frame: list[tuple[int, int]] = []
+    seen = 0
     for start, length in pieces:
+        seen += length
+        if seen > _LET_GO:
+            let_go(view.obj)
+            seen = 0
         head = bytes(view[start : start + 8])
         begins = head.startswith((_JPEG_START, _J2K_START, _JP2_START, _JXL_START, b"\xff\x0a"))
         if begins and frame:

@@ -16,8 +16,7 @@ from functools import cached_property
 from struct import Struct
 from struct import error as struct_error
 
-from pydicom._dicom_dict import DicomDictionary
-
+from aida_pipelines.dicom.dictionary import DicomDictionary, UID_dictionary
 from aida_pipelines.errors import Quarantine
 
 Source = bytes | bytearray | memoryview | mmap.mmap
@@ -39,18 +38,19 @@ SHORT_VRS = frozenset(
 )
 _VRS = {vr.encode(): vr for vr in LONG_VRS | SHORT_VRS}
 
-_YOUNGER_SYNTAXES = frozenset(
-    {
-        "1.2.840.10008.1.2.4.110",  # JPEG XL lossless
-        "1.2.840.10008.1.2.4.111",  # JPEG XL JPEG recompression
-        "1.2.840.10008.1.2.4.112",  # JPEG XL
-        "1.2.840.10008.1.2.8.1",  # Deflated image frame compression
-    }
-)
+YOUNGER_SYNTAXES = {
+    "1.2.840.10008.1.2.4.110": "JPEG XL Lossless",
+    "1.2.840.10008.1.2.4.111": "JPEG XL JPEG Recompression",
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+    "1.2.840.10008.1.2.8.1": "Deflated Image Frame Compression",
+}
 """Transfer syntaxes of the standard that pydicom 3.0's dictionary doesn't have yet."""
 
 MAX_DEPTH = 32
 """Sequences within sequences. Real objects need fewer than 10; more is damage or an attack on the stack."""
+
+_LET_GO = 16 << 20
+"""Bytes of pixel data that are walked through before their pages are let go of."""
 
 MAX_INFLATED = 1 << 30
 """Bytes that a deflated data set may have when inflated: it is the one case that is held in memory whole."""
@@ -145,6 +145,15 @@ class ParsedFile:
         return bytes(self.data[element.start : element.stop])
 
 
+def let_go(data: object) -> None:
+    """Take a mapped file's pages out of this process's memory; they are read again when they are needed.
+
+    The kernel would do so when memory is short; until then they count as this process's.
+    """
+    if isinstance(data, mmap.mmap):
+        data.madvise(mmap.MADV_DONTNEED)
+
+
 class UnreadableError(Exception):
     """The structure is damaged; ``parse_file`` makes a reason of it."""
 
@@ -194,10 +203,8 @@ def check_syntax(syntax: str) -> None:
     Raises:
         Quarantine: ``transfer-syntax-unknown``.
     """
-    from pydicom._uid_dict import UID_dictionary
-
     entry = UID_dictionary.get(syntax)
-    if (entry is None or entry[1] != "Transfer Syntax") and syntax not in _YOUNGER_SYNTAXES:
+    if (entry is None or entry[1] != "Transfer Syntax") and syntax not in YOUNGER_SYNTAXES:
         raise Quarantine("transfer-syntax-unknown")
 
 
@@ -321,6 +328,8 @@ class Walker:
         if depth > MAX_DEPTH:
             raise UnreadableError
         tag, vr, length, start = self.head(position, encoding)
+        if tag >> 16 == 0xFFFE:  # an item or a delimiter where an element must be
+            raise UnreadableError
         if vr == "UN" and not encoding.implicit and (length == _UNDEFINED or vr_of(tag) == "SQ"):
             # PS3.5 section 6.2.2, note 2: what is written as UN is implicit VR little endian inside.
             vr, encoding = "SQ" if length == _UNDEFINED or not tag >> 16 & 1 else "UN", IMPLICIT
@@ -394,8 +403,11 @@ def fragments(data: Source, start: int, end: int, encoding: Encoding) -> Iterato
         Quarantine: ``pixel-data-truncated``: the last one is not whole or the delimiter is missing;
             ``dicom-unreadable``: something else is where a fragment should be.
     """
-    position = start
+    position = kept = start
     while position + 8 <= end:
+        if position - kept > _LET_GO:
+            let_go(data)
+            kept = position
         group, number = _TAG[encoding.big_endian].unpack_from(data, position)
         tag, length = (
             int(group) << 16 | int(number),

@@ -145,6 +145,8 @@ class Scanner:
             tag = group << 16 | element
             if tag in PIXEL_TAGS:
                 break
+            if group == 0xFFFE:
+                return -1, position
             stop = value + length
             if length == _UNDEFINED:
                 stop = Walker(data).element(position, size, encoding, 0)[1]

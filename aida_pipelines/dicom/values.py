@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from datetime import date
 from struct import calcsize, unpack
 
-from pydicom.charset import convert_encodings, decode_bytes, default_encoding
-
 from aida_pipelines.dicom.parse import Encoding
 from aida_pipelines.dicom.quiet import quiet_pydicom
 
-DEFAULT_CHARSET: tuple[str, ...] = (default_encoding,)
+DEFAULT_CHARSET: tuple[str, ...] = ("iso8859",)
+
+_ORDINARY_CHARSETS = {"": "iso8859", "ISO_IR 6": "iso8859", "ISO_IR 100": "latin_1", "ISO_IR 192": "UTF8"}
+"""What nearly all files declare; for all others pydicom is imported."""
 
 TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 """VRs whose characters the Specific Character Set decides."""
@@ -30,6 +31,10 @@ _YEARS_OF = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 def charset_of(value: bytes) -> tuple[str, ...]:
     """Python's names for a Specific Character Set (0008,0005); the default for what is unknown."""
     terms = [term.strip() for term in value.decode("ascii", "replace").strip("\0 ").split("\\")]
+    if len(terms) == 1 and terms[0] in _ORDINARY_CHARSETS:
+        return (_ORDINARY_CHARSETS[terms[0]],)
+    from pydicom.charset import convert_encodings
+
     with quiet_pydicom():
         try:
             return tuple(convert_encodings(terms)) or DEFAULT_CHARSET
@@ -37,10 +42,26 @@ def charset_of(value: bytes) -> tuple[str, ...]:
             return DEFAULT_CHARSET
 
 
+def is_charset(term: str) -> bool:
+    """Whether a value of Specific Character Set is a defined term (PS3.3 C.12.1.1.2)."""
+    if term in _ORDINARY_CHARSETS:
+        return True
+    from pydicom.charset import python_encoding
+
+    return term in python_encoding
+
+
 def decode_text(value: bytes, vr: str, charset: Sequence[str]) -> str:
     """A text value, whole, without its padding."""
     if vr not in TEXT_VRS or (value.isascii() and b"\x1b" not in value):
         return value.decode("latin-1").strip("\0 ")
+    if b"\x1b" not in value:
+        try:
+            return value.decode(charset[0], "replace").strip("\0 ")
+        except LookupError:
+            return value.decode("latin-1").strip("\0 ")
+    from pydicom.charset import decode_bytes
+
     with quiet_pydicom():
         try:
             text = decode_bytes(value, list(charset), {0x5C, 0x0D, 0x0A, 0x09, 0x0C, 0x5E, 0x3D})

@@ -111,8 +111,8 @@ def accounted_for() -> dg.AssetChecksDefinition:
         blocking=True,
         partitions_def=DELIVERIES,
         description="The independent verification found no identifier in what was to be passed on. An instance "
-        "in which it did is held and was never written to the refined zone; the delivery waits until a steward "
-        "has rejected it, for the finding says that a rule is missing.",
+        "in which it did is held and with it its study: nothing of that was written to the refined zone. The "
+        "delivery waits until a steward has rejected the instance, for the finding says that a rule is missing.",
     )
 
     @dg.multi_asset_check(name="deidentification_outcomes", specs=[every_file, no_identifier])

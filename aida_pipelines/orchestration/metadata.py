@@ -106,7 +106,7 @@ def results(
         if file.table in keys:
             yield dg.MaterializeResult(
                 asset_key=keys[file.table],
-                metadata={**of_receipt(receipt), **of_table(file), **(extra or {}).get(file.table, {})},
+                metadata={**of_receipt(receipt), **(extra or {}).get(file.table, {}), **of_table(file)},
                 data_version=dg.DataVersion(file.sha256),
             )
 

@@ -1,7 +1,8 @@
 """Which deliveries of a collection are checked and current: receipts that follow from each other.
 
 Each stage's receipt holds, among its inputs, the fingerprint of the receipt before it. A delivery whose chain is broken
-(a stage is outstanding, or was run again and the next one not yet) is left out and listed, never used half.
+(a stage is outstanding, or was run again and the next one not yet) is left out and listed, never used half. So is one
+whose pseudonyms are of another key or domain than the last delivery's: after a rotation, one person would be two.
 """
 
 from __future__ import annotations
@@ -63,7 +64,24 @@ def sources(refined: ObjectStore, collection: str) -> tuple[list[Source], list[L
             left_out.append(chain)
         else:
             usable.append(chain)
-    return usable, left_out
+    return _of_one_key(usable, left_out), left_out
+
+
+def _of_one_key(usable: list[Source], left_out: list[LeftOut]) -> list[Source]:
+    """Those with the last one's pseudonyms; the others are added to ``left_out``."""
+    alike = []
+    for source in usable:
+        if _pseudonyms(source) == _pseudonyms(usable[-1]):
+            alike.append(source)
+            continue
+        why = f"Its pseudonyms are of another key or domain than those of {usable[-1].delivery}."
+        left_out.append(_left_out(source.receipts[0], CHAIN[0], f"{why} One of them has to run again."))
+    return alike
+
+
+def _pseudonyms(source: Source) -> tuple[str | None, ...]:
+    inputs = source.receipts[0].inputs
+    return inputs.get("key"), inputs.get("pseudonym_domain")
 
 
 def _chain(refined: ObjectStore, first: Receipt) -> Source | LeftOut:

@@ -14,6 +14,8 @@ from pathlib import Path
 from aida_pipelines.errors import IntegrityError
 from aida_pipelines.storage.store import Buffer, ObjectStore
 
+_PIECE = 4 << 20
+
 
 def object_key(sha256: str, extension: str) -> str:
     """``objects/SHA[:2]/SHA256.EXT``; ``extension`` without a dot (``dcm``, ``nii.gz``)."""
@@ -47,6 +49,18 @@ def put_object(store: ObjectStore, parts: Sequence[Buffer], extension: str) -> s
     elif there.size != sum(memoryview(part).nbytes for part in parts):
         store.put(key, iter(parts))
     return sha256
+
+
+def put_object_file(store: ObjectStore, path: Path, sha256: str, extension: str) -> None:
+    """Store a local file whose hash is known, once, as ``put_object`` does; in constant memory."""
+    key, size = object_key(sha256, extension), path.stat().st_size
+    there = store.stat(key)
+    with path.open("rb") as file:
+        pieces = iter(lambda: file.read(_PIECE), b"")
+        if there is None:
+            store.create(key, pieces, synced=False)
+        elif there.size != size:
+            store.put(key, pieces)
 
 
 def verify_object(store: ObjectStore, sha256: str, extension: str) -> int:

@@ -37,6 +37,7 @@ class Receipt(BaseModel, frozen=True):
         reasons: Items by reason code, for those not passed on.
         figures: Other numbers worth showing (bytes, seconds are not among them: they differ between runs).
         tables: The tables written.
+        documents: Documents for people that were written, by key: SHA-256.
     """
 
     stage: Stage
@@ -50,6 +51,7 @@ class Receipt(BaseModel, frozen=True):
     reasons: dict[str, int] = Field(default_factory=dict)
     figures: dict[str, float] = Field(default_factory=dict)
     tables: tuple[TableFile, ...] = ()
+    documents: dict[str, str] = Field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:

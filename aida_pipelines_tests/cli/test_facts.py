@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 
 import pytest
 from pydicom import dcmread
@@ -177,6 +178,27 @@ def test_done_with_something_held_is_3(aida, tmp_path):
     held.save_as(source / "b.dcm")
     again = aida(*call[:2], "again", *call[3:], expect=3).json
     assert again["reasons"] == {"burned-in-text": 1}
+    said = aida(*call[:2], "third", *call[3:-1], "--report", "report", expect=3).err
+    assert "1 × burned-in-text: The header says" in said
+    assert "Report: report." in said
+
+
+def test_a_folder_for_a_collection_and_a_site_gets_the_stage_s_bytes_and_without_them_nothing_of_them(
+    aida, zones, tmp_path
+):
+    source = tmp_path / "in"
+    for number, path in enumerate(sorted(zones.home.glob("raw/objects/*/*.dcm"))):
+        source.mkdir(exist_ok=True)
+        shutil.copy(path, source / f"{number}.dcm")
+    at = aida.at(zones.home)
+    made = {}
+    for name, more in {"own": (), "theirs": ("--collection", COLLECTION, "--site", "norr")}.items():
+        at("deidentify", source, name, *more, "--json", expect=3)
+        made[name] = {sha256(path.read_bytes()).hexdigest() for path in (tmp_path / name).rglob("*.dcm")}
+    stage = {path.stem for path in zones.home.glob("refined/objects/*/*.dcm")}
+    assert made["theirs"] == stage
+    assert len(made["own"]) == len(stage)
+    assert made["own"].isdisjoint(stage)
 
 
 def test_a_steward_s_decision_is_recorded_and_said(aida, zones, refused):

@@ -11,7 +11,10 @@ COMMANDS = {
     "run": ["--delivery", "--until", "--json"],
     "status": ["--json"],
     "ui": [],
-    "deidentify": ["--profile", "--key-file", "--report", "--json"],
+    "deidentify": ["--profile", "--key-file", "--collection", "--site", "--report", "--json"],
+    "key new": ["--json"],
+    "key show": ["--json"],
+    "key rotate": ["--yes", "--json"],
     "quarantine list": ["--json"],
     "quarantine show": ["--json"],
     "quarantine release": ["--by", "--why", "--json"],
@@ -28,6 +31,9 @@ COMMANDS = {
     "query": ["--zone", "curated|refined", "--json"],
     "explain": ["--json"],
     "demo": [],
+    "report": ["--delivery", "html|json", "--output"],
+    "profile list": ["--json"],
+    "profile show": ["html|md|json", "--output"],
 }
 
 NOT_BUILT = [

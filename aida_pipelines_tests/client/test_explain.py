@@ -78,3 +78,21 @@ def test_an_id_that_nobody_knows(dataset, tmp_path):
     with pytest.raises(NotFoundError, match=r"1\.2\.3") as unknown:
         explain("1.2.3", curated=dataset.store, refined=LocalStore(tmp_path / "none"))
     assert unknown.value.way_out
+
+
+def test_after_a_rotation_of_the_key_a_release_is_explained_by_what_it_was_made_from(released, tmp_path):
+    from aida_pipelines.deid import stage as deid
+    from aida_pipelines.deid.keys import rotate_key
+
+    subject = first_id(load(COLLECTION, store=released.curated), "subject")
+    before = explain(subject, curated=released.curated, refined=LocalStore(tmp_path / "none"))
+    key = released.home / "pseudonym.key"
+    rotate_key(key)
+    again = deid.run(
+        FIRST, raw=released.raw, refined=released.refined, contracts=released.contracts, key_file=key,
+        work_dir=tmp_path / "work", workers=1,
+    )  # fmt: skip
+    released.refine(FIRST)
+    after = explain(subject, curated=released.curated, refined=released.refined)
+    assert after == before
+    assert again.fingerprint[:16] not in {link.id for link in after.links}

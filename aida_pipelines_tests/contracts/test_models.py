@@ -2,7 +2,7 @@
 
 import pytest
 
-from aida_pipelines.contracts.profile import Action, Option
+from aida_pipelines.contracts.profile import Action, DateMode, Option
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -114,3 +114,76 @@ def test_a_profile_cannot_name_what_dicom_does_not_have(folder, old, new, said):
     assert old in PROFILE
     folder.write("deid/own.yaml", PROFILE.replace(old, new, 1))
     assert said in folder.problem()
+
+
+# --- whose pseudonyms a collection's are ------------------------------------------------------------------------------
+
+SHARED = """\
+shares_pseudonyms:
+  domain: chest
+  collections: [{other}]
+  decision: EXAMPLE 2026-00000-09
+  reason: Findings in one are followed up in the other.
+release:
+"""
+
+
+def share(folder, **others):
+    for name, other in others.items():
+        folder.change(f"collections/{name.replace('_', '-')}.yaml", "release:\n", SHARED.format(other=other))
+
+
+def test_a_collections_pseudonyms_are_its_own(folder):
+    assert {c.pseudonym_domain for c in folder.load().collections.values()} == {
+        f"collection:{name}" for name in folder.load().collections
+    }
+
+
+def test_collections_share_pseudonyms_if_each_names_the_other_and_the_decision(folder):
+    share(folder, ct_bulk="nsclc-pdl1", nsclc_pdl1="ct-bulk")
+    found = {name: one.pseudonym_domain for name, one in folder.load().collections.items()}
+    assert found["ct-bulk"] == found["nsclc-pdl1"] == "shared:chest"
+    assert found["head-ct"] == "collection:head-ct"
+
+
+@pytest.mark.parametrize("field", ["decision", "reason", "domain", "collections"])
+def test_pseudonyms_are_not_shared_without_a_decision(folder, field):
+    share(folder, ct_bulk="nsclc-pdl1", nsclc_pdl1="ct-bulk")
+    line = next(one for one in SHARED.format(other="nsclc-pdl1").splitlines() if f"  {field}:" in one)
+    folder.change("collections/ct-bulk.yaml", f"{line}\n", "")
+    assert f"shares_pseudonyms.{field}: is missing" in folder.problem()
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({"ct_bulk": "nsclc-pdl1"}, "nsclc-pdl1 does not share the domain 'chest'"),
+        ({"ct_bulk": "nscl-pdl1"}, "no collection 'nscl-pdl1'; did you mean nsclc-pdl1?"),
+        ({"ct_bulk": "ct-bulk"}, "is this collection; name the others"),
+        ({"ct_bulk": "nsclc-pdl1", "nsclc_pdl1": "ct-bulk", "head_ct": "ct-bulk, nsclc-pdl1"}, "must name head-ct"),
+        ({"ct_bulk": "nsclc-pdl1, nsclc-pdl1", "nsclc_pdl1": "ct-bulk"}, "names nsclc-pdl1 more than once"),
+    ],
+)  # fmt: skip
+def test_nobody_joins_a_domain_without_all_others_saying_so(folder, others, said):
+    share(folder, **others)
+    problems = folder.problems()
+    assert any(said in problem for problem in problems), problems
+    assert all("shares_pseudonyms" in problem for problem in problems)
+
+
+def test_a_profile_says_how_dates_are_modified(folder):
+    folder.write("deid/own.yaml", PROFILE.replace("base: basic\n", "base: basic\ndates: order\n"))
+    profiles = folder.load().profiles
+    assert (profiles["own"].dates, profiles["basic"].dates) == (DateMode.ORDER, DateMode.SHIFT)
+    folder.write("deid/own.yaml", PROFILE.replace("base: basic\n", "base: basic\ndates: never\n"))
+    assert ":6: dates: must be 'shift', 'proportional' or 'order', not 'never'" in folder.problem()
+
+
+@pytest.mark.parametrize(
+    "attribute", ["PatientBirthDate", '"(0010,0030)"', "PatientBirthDateInAlternativeCalendar"]
+)
+@pytest.mark.parametrize("action", ["keep", "shift-date"])
+def test_no_profile_lets_a_birth_date_tell_an_age_over_89(folder, attribute, action):
+    rule = PROFILE.replace("KVP", attribute).replace("action: keep", f"action: {action}")
+    folder.write("deid/own.yaml", rule)
+    assert "a birth date is neither kept nor moved" in folder.problem()

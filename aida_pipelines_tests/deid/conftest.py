@@ -7,7 +7,7 @@ import pydicom
 import pydicom.data
 import pytest
 
-from aida_pipelines.contracts.documents import Problems, parse, read_document
+from aida_pipelines.contracts.load import load_contracts
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.contracts.vocabulary import load_vocabulary
 from aida_pipelines.deid.descriptors import DescriptorCleaner
@@ -24,11 +24,7 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
 def load_profile(name: str) -> DeidProfile:
-    problems = Problems()
-    document = read_document(CONTRACTS / "deid" / f"{name}.yaml", name, problems)
-    profile = parse(DeidProfile, document, problems)
-    problems.raise_any()
-    return profile
+    return load_contracts(CONTRACTS).profile(name)
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +53,14 @@ def research():
 
 
 @pytest.fixture(scope="session")
+def profiles():
+    """All shipped profiles by name."""
+    return load_contracts(CONTRACTS).profiles
+
+
+@pytest.fixture(scope="session")
 def pseudonyms():
-    return Pseudonyms(bytes(range(32)))
+    return Pseudonyms(bytes(range(32)), "tests")
 
 
 @pytest.fixture(scope="session")

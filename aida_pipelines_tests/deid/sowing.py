@@ -807,6 +807,10 @@ def _in_objects() -> None:
         ),
         "verification-failed",
     )
+    UNLABELLED = {
+        0x00080008: el(0x00080008, "CS", b"ORIGINAL\\PRIMARY\\VOLUME"),
+        0x00480010: el(0x00480010, "CS", b"NO"),
+    }
     for tag, vr, name in (
         (0x00400551, "LO", "identifier"),
         (0x00400560, "SQ", "description"),
@@ -818,7 +822,9 @@ def _in_objects() -> None:
         if tag == 0x00400512:
             _place(
                 f"slide: {name}",
-                lambda s, t=tag, f=slide: f(header({t: el(t, "LO", s)}, sop_class=SLIDE, modality=b"SM")),
+                lambda s, t=tag, f=slide: f(
+                    header({t: el(t, "LO", s)} | UNLABELLED, sop_class=SLIDE, modality=b"SM")
+                ),
             )
             continue
         inner = lambda s, t=tag, v=vr: (
@@ -831,7 +837,7 @@ def _in_objects() -> None:
         _place(
             f"slide: specimen {name}",
             lambda s, i=inner, f=slide: f(
-                header({0x00400560: sq(0x00400560, item(i(s)))}, sop_class=SLIDE, modality=b"SM")
+                header({0x00400560: sq(0x00400560, item(i(s)))} | UNLABELLED, sop_class=SLIDE, modality=b"SM")
             ),
             "verification-failed",
         )

@@ -62,3 +62,15 @@ def test_numbers_that_belong_together_go_together(tokens, text):
 @pytest.mark.parametrize("text", ["Thorax 3.0 ax", "Thorax 1.5 2.0", "Thorax 5-10 mm", "Thorax 0.5/3.0"])
 def test_sizes_stay(tokens, text):
     assert DescriptorCleaner(tokens)(text) == text
+
+
+def test_a_gradient_direction_alone_stays(clean):
+    for gradient in ("b=1500(0.895,-0.445,0.000)", "b=0(0.000,0.000,0.000)"):
+        assert clean(gradient) == gradient
+    for other in (
+        "b=1500(0.895,-0.445,0.000) Svensson",
+        "b=191212(0.895,-0.445,0.000)",
+        "b=1500(19.121,2.12,12)",
+    ):
+        assert "895,-0.445" not in clean(other)
+        assert "1912" not in clean(other)

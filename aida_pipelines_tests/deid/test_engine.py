@@ -2,6 +2,7 @@
 
 import csv
 import zlib
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.uid import UID
 
+from aida_pipelines.contracts.profile import DateMode
 from aida_pipelines.deid.engine import METHOD_CODES
+from aida_pipelines.deid.timeline import timeline
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
 from aida_pipelines.dicom.parse import EXPLICIT, EXPLICIT_LITTLE, IMPLICIT
 from aida_pipelines.dicom.quiet import quiet_pydicom
@@ -192,7 +195,15 @@ def test_dates_keep_their_intervals_and_times_of_day(deidentifier, research, ins
 
 
 def test_ages_over_89_are_one(deidentifier, research, instance, read):
-    ages = {b"089Y": "089Y", b"090Y": "090Y", b"104Y": "090Y", b"011M": "011M", b"Anna": None}
+    ages = {
+        b"089Y": "089Y",
+        b"090Y": "090Y",
+        b"104Y": "090Y",
+        b"999Y": "090Y",
+        b"011M": "011M",
+        b"Anna": None,
+    }
+    ages |= {b"999M": "999M", b"999W": "999W"}  # 83 and 19 years: no other unit goes beyond 89
     for age, expected in ages.items():
         after = read(deidentifier(research).deidentify(instance({0x00101010: ("AS", age)})))
         assert after.get("PatientAge") == expected
@@ -315,6 +326,77 @@ def test_the_headers_issuer_counts_before_the_sites(deidentifier, research, inst
     assert "IssuerOfPatientID" not in after
 
 
+def test_without_an_issuer_its_universal_id_counts(deidentifier, research, instance, read, pseudonyms):
+    """Issuer of Patient ID Qualifiers Sequence (PS3.3 table 10-18): the patient ids of two hospitals that name
+    themselves by an OID only are two persons', whichever site delivers them."""
+    entity = encode_item(encode_element(0x00400032, "UT", b"1.2.752.97.1 ", EXPLICIT), EXPLICIT)
+    qualified = {0x00100020: ("LO", b"47-11"), 0x00100024: ("SQ", entity)}
+    result = deidentifier(research).deidentify(instance(qualified))
+    assert read(result).PatientID == pseudonyms.subject("1.2.752.97.1", "47-11")
+    assert b"1.2.752.97.1" not in result.header
+    named = read(deidentifier(research).deidentify(instance(qualified | {0x00100021: ("LO", b"Region X")})))
+    assert named.PatientID == pseudonyms.subject("Region X", "47-11")
+    for nothing in (b"", encode_item(b"", EXPLICIT)):
+        bare = read(deidentifier(research).deidentify(instance(qualified | {0x00100024: ("SQ", nothing)})))
+        assert bare.PatientID == pseudonyms.subject("site", "47-11")
+
+
+def test_a_birth_date_goes_in_whatever_calendar_and_the_age_is_aggregated(
+    deidentifier, any_profile, instance, read
+):
+    born = {
+        0x00100030: ("DA", b"19120101"),
+        0x00100032: ("TM", b"1015"),
+        0x00100033: ("LO", b"1330-10-11"),
+        0x00101010: ("AS", b"112Y"),
+    }
+    after = read(deidentifier(any_profile).deidentify(instance(born)))
+    assert not any(after.get(name) for name in ("PatientBirthDate", "PatientBirthTime"))
+    assert not after.get("PatientBirthDateInAlternativeCalendar")
+    assert after.get("PatientAge") in (None, "090Y")
+
+
+@pytest.mark.parametrize("other", [b"19121212-1212", b"4712\\4713"])
+def test_other_patient_ids_make_nobody_someone_else(
+    deidentifier, research, instance, read, pseudonyms, other
+):
+    """Not every file of a person has them: taken into account, they would tear studies apart."""
+    elements = {0x00100020: ("LO", b"47-11"), 0x00101000: ("LO", other)}
+    after = read(deidentifier(research).deidentify(instance(elements)))
+    assert after.PatientID == pseudonyms.subject("site", "47-11")
+    assert "OtherPatientIDs" not in after
+
+
+@pytest.mark.parametrize("mode", DateMode)
+def test_dates_move_as_the_profile_says_and_the_header_says_that_they_did(
+    deidentifier, verifier, research, instance, read, pseudonyms, mode
+):
+    profile = research.model_copy(update={"dates": mode})
+    dates = {
+        0x00080020: ("DA", b"20240228"),
+        0x00080022: ("DA", b"20240301"),
+        0x0008002A: ("DT", b"20240301101112.5+0100"),
+        0x00080030: ("TM", b"101112"),
+        0x00080032: ("TM", b"20240301101112"),
+    }
+    result = deidentifier(profile).deidentify(instance(dates))
+    verifier(profile).verify(result)
+    after = read(result)
+    with quiet_pydicom():
+        days = timeline(mode, pseudonyms)
+        study, acquisition = (
+            f"{days.moved(day, result.subject):%Y%m%d}" for day in (date(2024, 2, 28), date(2024, 3, 1))
+        )
+        assert (str(after.StudyDate), str(after.AcquisitionDate)) == (study, acquisition)
+        time = "000000" if mode is DateMode.ORDER else "101112"
+        assert str(after.StudyTime) == time
+        assert str(after.AcquisitionDateTime).startswith(f"{acquisition}{time}.")
+        assert str(after.AcquisitionDateTime).endswith("+0100")
+        assert not after.get("AcquisitionTime")
+    assert after.LongitudinalTemporalInformationModified == "MODIFIED"
+    assert "113107" in {item.CodeValue for item in after.DeidentificationMethodCodeSequence}
+
+
 def test_the_same_input_gives_the_same_bytes(deidentifier, research, instance):
     first, second = (deidentifier(research).deidentify(instance()).header for _ in range(2))
     assert first == second
@@ -330,3 +412,32 @@ def test_changes_name_attributes_and_never_values(deidentifier, research, instan
     result = deidentifier(research).deidentify(instance({0x00104000: ("LT", b"Svensson")}))
     assert "vensson" not in repr(result.changes)
     assert 0x00104000 in {change.tag for change in result.changes}
+
+
+@pytest.mark.parametrize("vr", ["FD", "DA", "LO", "UN"])
+def test_a_uid_that_calls_itself_something_else_comes_out_as_a_uid(
+    deidentifier, any_profile, instance, read, vr
+):
+    source = instance({0x0020000E: (vr, b"1.2.752.1.1.2345")})
+    result = read(deidentifier(any_profile).deidentify(source))
+    assert result["SeriesInstanceUID"].VR == "UI"
+    assert result.SeriesInstanceUID.startswith("2.25.")
+
+
+def test_an_instance_with_two_uids_is_none(deidentifier, any_profile, instance):
+    with pytest.raises(Quarantine, match="no-sop-class"):
+        deidentifier(any_profile).deidentify(instance({0x00080018: ("UI", b"1.2.752.1.1.3\\1.2.752.1.1.4")}))
+
+
+@pytest.mark.parametrize("value", [b"nan ", b"inf ", b"1e999 "])
+def test_rows_that_are_no_number_are_no_rows(deidentifier, any_profile, instance, value):
+    deidentifier(any_profile).deidentify(instance({0x00280010: ("DS", value)}))
+
+
+@pytest.mark.parametrize("vr", ["UV", "FD", "US"])
+def test_a_text_that_calls_itself_a_number_comes_out_as_a_text_that_can_be_read(
+    deidentifier, any_profile, instance, read, vr
+):
+    description = {0x00081030: (vr, b"CT Thorax Anna")}
+    result = read(deidentifier(any_profile).deidentify(instance(description)))
+    assert "Anna" not in str(result.get("StudyDescription", ""))

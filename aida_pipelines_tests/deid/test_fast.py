@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aida_pipelines.contracts.profile import DateMode
 from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.engine import Deidentifier
 from aida_pipelines.deid.fast import FastDeidentifier
 from aida_pipelines.deid.instance import chunks
-from aida_pipelines.dicom.encode import encode_element
+from aida_pipelines.dicom.encode import encode_element, encode_item
 from aida_pipelines.dicom.parse import EXPLICIT
 from aida_pipelines.errors import Quarantine
 from aida_pipelines.storage.objects import mapped
@@ -71,6 +72,7 @@ def test_a_series_is_remembered(both, research, instance):
         (0x00080016, "UI", b"1.2.840.10008.5.1.4.1.1.4"),
         (0x00100020, "LO", b"47-11"),
         (0x00100021, "LO", b"Region X"),
+        (0x00100024, "SQ", encode_item(encode_element(0x00400032, "UT", b"1.2.752", EXPLICIT), EXPLICIT)),
         (0x00080060, "CS", b"MR"),
         (0x00080070, "LO", b"GE"),
         (0x00080005, "CS", b"ISO_IR 192"),
@@ -91,6 +93,17 @@ def test_what_decides_is_never_taken_from_another_instance(both, any_profile, in
     fast.deidentify(instance(common))
     changed = instance(common | {tag: (vr, value)})
     assert outcome(fast, changed, False) == outcome(plain, changed, False)
+
+
+@pytest.mark.parametrize("mode", DateMode)
+def test_dates_of_every_way_and_subject(both, research, instance, mode):
+    plain, fast = both(research.model_copy(update={"dates": mode}))
+    for patient in (b"47-11", b"47-12", b"47-11"):
+        for day in (b"20240102", b"20240103", b"20240102"):
+            source = instance(
+                {0x00100020: ("LO", patient), 0x00080020: ("DA", day), 0x00080030: ("TM", b"1011")}
+            )
+            assert outcome(fast, source, False) == outcome(plain, source, False)
 
 
 def test_a_private_attribute_goes_with_its_creator(both, research, instance):

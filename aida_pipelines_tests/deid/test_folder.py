@@ -2,9 +2,11 @@
 
 import csv
 import filecmp
+import hashlib
 import json
 import stat
 from collections import Counter
+from html import unescape
 from types import SimpleNamespace
 
 import polars as pl
@@ -13,11 +15,15 @@ import pytest
 
 from aida_pipelines.contracts.vocabulary import load_vocabulary
 from aida_pipelines.deid.folder import deidentify_folder
-from aida_pipelines.deid.pseudonym import create_key, load_key
+from aida_pipelines.deid.keys import create_key, load_key
 from aida_pipelines.dicom.parse import parse_file
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine, UsageError
 from aida_pipelines.reasons import REASONS
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +81,18 @@ def test_every_file_is_counted(deidentified):
     assert json.loads((report / "report.json").read_text()) == summary.model_dump(mode="json")
 
 
+def test_the_report_can_be_read_and_has_the_conformance_statement(deidentified, research):
+    _, _, report = deidentified
+    page = unescape((report / "report.html").read_text())
+    statement = json.loads((report / "conformance.json").read_text())
+    for words in ("De-identification of a folder", REASONS["not-dicom"].says, "DICOM conformance statement"):
+        assert words in page
+    assert statement["profile"]["version"] == research.version
+    for name in ("report.html", "report.json", "conformance.json"):
+        text = (report / name).read_text()
+        assert not [one for one in ("Svensson", "19121212", "1.2.752.1.1", "Åsa", "notes.txt") if one in text]
+
+
 def test_the_report_names_nobody(deidentified):
     _, out, report = deidentified
     actions = pl.read_parquet(report / "actions.parquet")
@@ -98,6 +116,34 @@ def test_mappings_lead_back_and_are_their_owners_alone(deidentified, name):
     assert expected in olds
 
 
+def test_the_hashes_of_what_came_and_what_was_made_are_its_owners_alone(deidentified, src):
+    summary, out, report = deidentified
+    path = report / "instances.parquet"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert summary.instances_sha256 == sha256(path)
+    rows = pl.read_parquet(path).rows(named=True)
+    came = {sha256(file) for file in src.rglob("*") if file.is_file() and not file.is_symlink()}
+    assert {row["source_sha256"] for row in rows} == came
+    assert Counter(row["outcome"] for row in rows) == {"refined": 3, "quarantined": 2}
+    made = {file.stem: file for file in out.rglob("*.dcm")}
+    for row in rows:
+        if row["outcome"] == "refined":
+            file = made.pop(row["sop_instance_uid"])
+            assert (row["sha256"], row["bytes"]) == (sha256(file), file.stat().st_size)
+        else:
+            assert row["reason"] in summary.reasons
+            assert row["sop_instance_uid"] is row["sha256"] is None
+    assert not made
+
+
+def test_without_a_report_nothing_is_left_but_the_results(src, tmp_path, research, contracts, key_file):
+    out = tmp_path / "out"
+    summary = deidentify_folder(src, out, profile=research, contracts=contracts, key_file=key_file)
+    assert summary.instances_sha256 == ""
+    assert all(path.suffix == ".dcm" or path.is_dir() for path in out.rglob("*"))
+    assert all(path.name.startswith("sub-") for path in out.iterdir())
+
+
 def test_the_same_again_is_the_same_and_another_process_count_too(
     deidentified, src, tmp_path, research, contracts, key_file
 ):
@@ -111,6 +157,22 @@ def test_the_same_again_is_the_same_and_another_process_count_too(
     assert [compared.left_only, compared.right_only, compared.diff_files] == [[], [], []]
     for path in report.iterdir():
         assert path.read_bytes() == (tmp_path / "report2" / path.name).read_bytes()
+
+
+def test_a_folder_is_joined_to_no_collection_unless_one_is_named(
+    src, tmp_path, research, contracts, key_file
+):
+    found = {}
+    for name, more in {"own": {}, "a": {"domain": "collection:a"}, "b": {"domain": "collection:b"}}.items():
+        summary = deidentify_folder(
+            src, tmp_path / name, profile=research, contracts=contracts, key_file=key_file, workers=1, **more
+        )
+        assert summary.pseudonym_domain == more.get("domain", "folder")
+        found[name] = {
+            part for path in (tmp_path / name).rglob("*") for part in path.relative_to(tmp_path / name).parts
+        }
+    assert not (found["own"] & found["a"] | found["own"] & found["b"] | found["a"] & found["b"])
+    assert all(found.values())
 
 
 def test_of_two_files_of_one_instance_the_first_is_taken(

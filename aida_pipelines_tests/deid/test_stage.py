@@ -1,16 +1,19 @@
 """The stage on a delivery as raw ingest leaves it: every file accounted for, the same bytes every time."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from aida_pipelines.contracts.collection import SharedPseudonyms
 from aida_pipelines.contracts.load import load_contracts
 from aida_pipelines.deid import stage
-from aida_pipelines.deid.pseudonym import create_key
+from aida_pipelines.deid.actions import by_attribute
+from aida_pipelines.deid.keys import create_key, key_id, load_key, rotate_key
 from aida_pipelines.dicom.encode import encode_element
 from aida_pipelines.dicom.parse import EXPLICIT
-from aida_pipelines.errors import NotFoundError
+from aida_pipelines.errors import NotFoundError, UsageError
 from aida_pipelines.ingest import stage as ingest
 from aida_pipelines.ingest.decisions import decide
 from aida_pipelines.ingest.receive import receive
@@ -50,15 +53,16 @@ def folder(tmp_path, bundled, instance):
 class Hub:
     """Both zones and a key, in a folder."""
 
-    def __init__(self, root, contracts):
+    def __init__(self, root, contracts, collection="reference-images"):
         self.contracts, self.key_file, self.work = contracts, root / "key", root / "raw" / ".work"
+        self.collection = collection
         self.raw, self.refined = (open_store((root / zone).as_uri()) for zone in ("raw", "refined"))
         if not self.key_file.exists():
             create_key(self.key_file)
 
     def deliver(self, folder):
         receive(
-            folder, site="norr", collection="reference-images", delivery_id=ID, raw=self.raw,
+            folder, site="norr", collection=self.collection, delivery_id=ID, raw=self.raw,
             contracts=self.contracts, work_dir=self.work, now=NOW,
         )  # fmt: skip
         ingest.run(ID, raw=self.raw, contracts=self.contracts, work_dir=self.work)
@@ -122,7 +126,9 @@ def test_images_and_diagnoses_of_a_person_meet(hub):
 
 def test_what_was_done_is_counted_by_attribute(hub):
     hub.run()
-    actions = {(row["tag"], row["action"]): row["instances"] for row in hub.rows("deid_actions")}
+    actions = {
+        (row["tag"], row["action"]): row["instances"] for row in by_attribute(hub.rows("deid_actions"))
+    }
     refined = len(hub.rows("instances"))
     assert actions["(0020,000D)", "remap-uid"] == refined
     assert actions["PRIVATE", "remove"] >= 1
@@ -234,9 +240,96 @@ def test_the_inputs_name_everything_that_decides(hub):
         "profile",
         "descriptor_tokens",
         "key",
+        "pseudonym_domain",
         "decisions",
         "table instances",
     } <= wanted.keys()
+
+
+def in_domain(contracts, name, **changes):
+    """The contracts with a collection ``name`` like reference-images."""
+    collection = contracts.collection("reference-images").model_copy(update={"name": name, **changes})
+    return replace(contracts, collections={**contracts.collections, name: collection})
+
+
+def identity(hub):
+    """Everything that could join a person's images to another's: subjects, UIDs, dates, objects."""
+    rows = hub.rows("instances")
+    uids = ("study_instance_uid", "series_instance_uid", "sop_instance_uid", "frame_of_reference_uid")
+    return {
+        "subject": {row["subject"] for row in (*rows, *hub.rows("clinical_condition_occurrence"))},
+        "uid": {row[name] for row in rows for name in uids} - {None},
+        "object": {row["object_sha256"] for row in rows},
+        "date": {
+            value
+            for row in (*rows, *hub.rows("clinical_condition_occurrence"))
+            for name, value in row.items()
+            if name.endswith("_date") and value
+        },
+    }
+
+
+def delivered_to(contracts, name, tmp_path, folder, key, **changes):
+    hub = Hub(tmp_path / name, in_domain(contracts, name, **changes), name)
+    hub.key_file.write_bytes(key)
+    hub.deliver(folder)
+    return hub, hub.run()
+
+
+def test_what_two_collections_got_of_one_delivery_has_nothing_in_common(hub, contracts, folder, tmp_path):
+    hub.run()
+    other, receipt = delivered_to(contracts, "other", tmp_path, folder, hub.key_file.read_bytes())
+    ours, theirs = identity(hub), identity(other)
+    for what, values in ours.items():
+        assert values, what
+        assert values.isdisjoint(theirs[what]), what
+    assert {what: len(values) for what, values in ours.items()} == {
+        what: len(values) for what, values in theirs.items()
+    }
+    assert (receipt.inputs["key"], receipt.inputs["pseudonym_domain"]) == (
+        key_id(load_key(hub.key_file)),
+        "collection:other",
+    )
+
+
+def test_what_two_collections_got_by_a_decision_to_share_is_the_same(contracts, folder, tmp_path):
+    made = []
+    for name, partner in (("one", "two"), ("two", "one")):
+        shared = SharedPseudonyms(
+            domain="both", collections=(partner,), decision="EXAMPLE 1", reason="A test."
+        )
+        made.append(
+            delivered_to(contracts, name, tmp_path, folder, bytes(range(32)), shares_pseudonyms=shared)
+        )
+    (one, first), (two, second) = made
+    assert identity(one) == identity(two)
+    assert first.inputs["pseudonym_domain"] == second.inputs["pseudonym_domain"] == "shared:both"
+
+
+def test_after_a_rotation_all_is_done_again_and_nothing_is_what_it_was(hub):
+    first = hub.run()
+    before = identity(hub)
+    rotate_key(hub.key_file)
+    second = hub.run()
+    assert first.inputs["key"] != second.inputs["key"] == key_id(load_key(hub.key_file))
+    assert first.counts == second.counts
+    after = identity(hub)
+    assert all(before[what].isdisjoint(after[what]) for what in before)
+    assert hub.run() == second
+
+
+def test_a_key_that_is_rotated_under_way_stops_the_work_before_anything_is_written(hub, monkeypatch):
+    inputs = stage.inputs
+
+    def inputs_then_rotation(*args, **more):
+        wanted = inputs(*args, **more)
+        rotate_key(hub.key_file)
+        return wanted
+
+    monkeypatch.setattr(stage, "inputs", inputs_then_rotation)
+    with pytest.raises(UsageError, match="replaced while"):
+        hub.run(workers=1)
+    assert not list(hub.refined.list())
 
 
 def test_pixels_are_those_that_were_delivered(hub, bundled):

@@ -144,3 +144,10 @@ def test_a_transfer_syntax_that_is_not_the_standards_is_refused(syntax):
 def test_pixel_data_beyond_the_end_of_the_file_are_truncated():
     with pytest.raises(Quarantine, match="pixel-data-truncated"):
         parse_file((BUNDLED / "MR_truncated.dcm").read_bytes())
+
+
+@pytest.mark.parametrize("tag", ["feff00e0", "feff0de0", "feffdde0"])
+def test_an_item_or_delimiter_where_an_element_must_be_is_damage(tag):
+    element = bytes.fromhex("08006000") + b"\2\0\0\0CT"
+    with pytest.raises(Quarantine, match="dicom-unreadable"):
+        parse_data_set(element + bytes.fromhex(tag) + b"\0\0\0\0" + element, IMPLICIT)

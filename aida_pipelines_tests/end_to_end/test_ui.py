@@ -86,7 +86,11 @@ def test_an_asset_shows_its_deliveries(page, address):
 
 
 def test_a_delivery_says_what_was_not_passed_on_why_and_what_to_do(page, address):
-    words = ("not passed on", "burned-in-text", "what to do", "Look at the picture at the site")
+    words = (
+        "not passed on", "burned-in-text", "what to do", "Look at the picture at the site",
+        "no identifier found: passed on", "reduced to harmless words", "Retain Patient Characteristics Option",
+        "aida report --delivery norr_demo_1",
+    )  # fmt: skip
     url = f"{address}/assets/refined/instances?view=partitions&partition=norr_demo_1"
     seen(page, "delivery", url, *words)
 

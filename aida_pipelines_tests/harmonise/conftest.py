@@ -129,6 +129,7 @@ def make_zone(root: Path, contracts: Contracts, instance_row: Callable[[bytes], 
     store, contract = LocalStore(root / "refined"), contracts.table("instances")
     same = {
         "delivery": DELIVERY, "site": "norr", "collection": "reference-images", "profile": "test 1",
+        "action_set": "0" * 16,
         "source_sha256": "0" * 64, "code_version": "test/1", "contract_version": contract.version,
     }  # fmt: skip
 

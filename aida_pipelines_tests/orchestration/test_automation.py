@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from aida_pipelines.contracts.load import load_contracts
-from aida_pipelines.deid.pseudonym import create_key
+from aida_pipelines.deid.keys import create_key
 from aida_pipelines.demo.phantom import write_ct_series
 from aida_pipelines.ingest.receive import receive
 from aida_pipelines.orchestration import intake, refinement

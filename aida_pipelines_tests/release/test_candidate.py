@@ -1,6 +1,7 @@
 """The candidate: what a collection's contract selects from the deliveries that are checked, whole before it is named."""
 
 import hashlib
+import json
 import shutil
 from dataclasses import replace
 
@@ -104,6 +105,21 @@ def test_a_delivery_whose_stage_was_run_again_waits_for_the_stages_after_it(both
     receipt = both.home / "refined" / receipt_key(Stage.DEIDENTIFICATION, SECOND)
     receipt.write_text(receipt.read_text().replace('"code_version": "deid/', '"code_version": "deid/9'))
     assert [(left.delivery, left.stage) for left in both.build().left_out] == [(SECOND, "harmonisation")]
+
+
+@pytest.mark.parametrize("what", ["key", "pseudonym_domain"])
+def test_deliveries_under_two_keys_or_domains_are_never_mixed(both, what):
+    """As when a rotation's new pseudonyms have come to one delivery and not to the other: a person would be two."""
+    path = both.home / "refined" / receipt_key(Stage.DEIDENTIFICATION, FIRST)
+    receipt = json.loads(path.read_text())
+    receipt["inputs"][what] = "another"
+    path.write_text(json.dumps(receipt))
+    both.refine(FIRST)
+    candidate = both.build()
+    assert [used.delivery for used in candidate.deliveries] == [SECOND]
+    (left,) = candidate.left_out
+    assert (left.delivery, left.stage) == (FIRST, "deidentification")
+    assert "another key or domain" in left.why
 
 
 def test_a_table_that_is_not_what_its_receipt_says_stops_the_build(zones):

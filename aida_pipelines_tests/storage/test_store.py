@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aida_pipelines.errors import NotFoundError, UsageError
+from aida_pipelines.storage.objects import object_key, put_object_file, sha256_of_file, verify_object
 from aida_pipelines.storage.s3 import PART_BYTES
 from aida_pipelines.storage.store import ObjectStore, is_key
 from aida_pipelines_tests.storage.conftest import CONDITIONAL, KINDS, StoreFactory
@@ -79,6 +80,20 @@ def test_a_large_object_goes_in_several_parts(store, how, blocks, tmp_path):
     with store.local("large") as path, path.open("rb") as file:
         assert all(file.read(1 << 20) == block for _ in range(blocks))
         assert file.read() == b""
+
+
+@every_store
+@pytest.mark.parametrize("size", [1_000, PART_BYTES + 1])
+def test_a_local_file_becomes_an_object_once(store, size, tmp_path):
+    path = tmp_path / "source"
+    path.write_bytes(os.urandom(size))
+    sha256 = sha256_of_file(path)
+    for _ in range(2):
+        put_object_file(store, path, sha256, "dcm")
+        assert verify_object(store, sha256, "dcm") == size
+    store.put(object_key(sha256, "dcm"), b"torn by a loss of power")
+    put_object_file(store, path, sha256, "dcm")
+    assert verify_object(store, sha256, "dcm") == size
 
 
 @every_store

@@ -10,6 +10,8 @@ import dagster as dg
 
 from aida_pipelines.contracts.models import Contracts
 from aida_pipelines.deid import stage
+from aida_pipelines.deid.evidence import Evidence, read_report, report_key
+from aida_pipelines.orchestration.evidence import of_evidence
 from aida_pipelines.orchestration.failures import explained
 from aida_pipelines.orchestration.metadata import results
 from aida_pipelines.orchestration.resources import IntakeZones
@@ -42,14 +44,17 @@ def deidentification(contracts: Contracts) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, zones: IntakeZones
     ) -> Iterator[dg.MaterializeResult[None]]:
         with explained():
+            refined = zones.refined()
             receipt = stage.run(
                 context.partition_key,
                 raw=zones.raw(),
-                refined=zones.refined(),
+                refined=refined,
                 contracts=zones.contracts(),
                 key_file=zones.key_file,
                 work_dir=zones.work,
             )
-            yield from results(receipt, keys)
+            made = Evidence.model_validate_json(read_report(refined, receipt.delivery, "json"))
+            facts = of_evidence(made, at=f"{refined.url}/{report_key(receipt.delivery, 'html')}")
+            yield from results(receipt, keys, dict.fromkeys(TABLES, facts))
 
     return deidentification_

@@ -1,0 +1,1 @@
+"""Drivers and recipes of the tools that are measured beside ours."""
