@@ -88,6 +88,7 @@ VALUES = {
 }  # fmt: skip
 ITEM = (
     encode_element(0x00080100, "SH", b"T-D0050", EXPLICIT)
+    + encode_element(0x00080102, "SH", b"SRT", EXPLICIT)
     + encode_element(0x00100010, "PN", b"Svensson^Anna", EXPLICIT)
     + encode_element(0x00190010, "LO", b"SIEMENS MR HEADER", EXPLICIT)
     + encode_element(0x00191008, "CS", b"SVENSSON", EXPLICIT)
@@ -203,6 +204,7 @@ def sequence_in_implicit_vr(times=1):
     """Its value, ``times`` levels deep, as it is written where no VR is."""
     item = (
         encode_element(0x00080100, "SH", b"T-D0050", IMPLICIT)
+        + encode_element(0x00080102, "SH", b"SRT", IMPLICIT)
         + encode_element(0x00100010, "PN", b"Svensson^Anna", IMPLICIT)
         + encode_element(0x20010010, "LO", b"Philips Imaging DD 002", IMPLICIT)
         + encode_element(0x20011002, "FD", struct.pack("<d", 1.5), IMPLICIT)
