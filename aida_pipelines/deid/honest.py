@@ -117,7 +117,8 @@ def _is_number(part: bytes, vr: str, tag: int) -> bool:
         return False
     whole, _, fraction = match[1].partition(b".")
     digits = whole.decode("ascii")
-    if len(digits) > _digits_of(tag) or (digits.startswith("0") and len(digits) > _MAX_DIGITS):
+    # No number begins with a zero, but telephone numbers do. (Tag 0: of binary numbers, padded by who asks.)
+    if len(digits) > _digits_of(tag) or (tag and digits.startswith("0") and len(digits) > _MAX_DIGITS):
         return False
     return not any(
         _DAY.fullmatch(run) or is_personal_number(run) for run in (digits, fraction.decode("ascii"))
