@@ -194,6 +194,13 @@ _ALL = (
         "Ask the site to send it again, or to export it uncompressed; then reject this one.",
     ),
     Reason(
+        "palette-doubtful",
+        Stage.DEIDENTIFICATION,
+        Outcome.QUARANTINED,
+        "The image's colours are in a palette that is not as long as declared or may hold text.",
+        "Look at the palette at the site; ask for the image in grey or RGB, then reject this one.",
+    ),
+    Reason(
         "verification-failed",
         Stage.DEIDENTIFICATION,
         Outcome.QUARANTINED,

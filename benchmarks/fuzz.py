@@ -26,6 +26,7 @@ from pathlib import Path
 import pydicom
 
 from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.engine import Deidentified, Deidentifier
 from aida_pipelines.deid.fast import FastDeidentifier
 from aida_pipelines.deid.pseudonym import Pseudonyms
@@ -33,7 +34,7 @@ from aida_pipelines.deid.verify import Verifier
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine
 from benchmarks.mutations import mutated, originals
-from benchmarks.setting import profile_and_tokens
+from benchmarks.setting import device_tokens, profile_and_tokens
 
 LIMIT = 5.0
 """Seconds a case may take."""
@@ -54,7 +55,12 @@ class Case:
 
     def __init__(self, name: str = "research-longitudinal") -> None:
         profile, tokens = profile_and_tokens(name)
-        made = (profile, Pseudonyms(bytes(range(32)), "fuzz"), DescriptorCleaner(tokens))
+        made = (
+            profile,
+            Pseudonyms(bytes(range(32)), "fuzz"),
+            DescriptorCleaner(tokens),
+            DeviceCleaner(tokens | device_tokens()),
+        )
         self._fast = FastDeidentifier(*made, issuer="fuzz")
         self._plain = Deidentifier(*made, issuer="fuzz")
         self._verifier = Verifier(profile, tokens)

@@ -17,14 +17,18 @@ class _Worker:
 
     def __init__(self, dst: Path, verify: bool) -> None:
         from aida_pipelines.deid.descriptors import DescriptorCleaner
+        from aida_pipelines.deid.devices import DeviceCleaner
         from aida_pipelines.deid.fast import FastDeidentifier
         from aida_pipelines.deid.pseudonym import Pseudonyms
-        from benchmarks.setting import profile_and_tokens
+        from benchmarks.setting import device_tokens, profile_and_tokens
 
         profile, tokens = profile_and_tokens("research-longitudinal")
-        cleaner = DescriptorCleaner(tokens)
         self._deidentify = FastDeidentifier(
-            profile, Pseudonyms(bytes(range(32)), "bench"), cleaner, issuer="bench"
+            profile,
+            Pseudonyms(bytes(range(32)), "bench"),
+            DescriptorCleaner(tokens),
+            DeviceCleaner(tokens | device_tokens()),
+            issuer="bench",
         )
         self._dst, self._verifier = dst, None
         if verify:

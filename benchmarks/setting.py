@@ -18,3 +18,8 @@ def profile_and_tokens(name: str) -> tuple[DeidProfile, frozenset[str]]:
     problems.raise_any()
     assert profile is not None
     return profile, frozenset(load_vocabulary(CONTRACTS / "vocabularies" / "descriptor_tokens.csv").terms)
+
+
+def device_tokens() -> frozenset[str]:
+    """The words that texts of devices may keep beside them."""
+    return frozenset(load_vocabulary(CONTRACTS / "vocabularies" / "device_tokens.csv").terms)

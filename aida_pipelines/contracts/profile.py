@@ -41,6 +41,8 @@ class Action(StrEnum):
     KEEP = "keep"
     SHIFT_DATE = "shift-date"  # moved as the profile's ``dates`` says
     CLEAN_TEXT = "clean-text"  # only words of the allow-list stay
+    CLEAN_DEVICE = "clean-device"  # only what devices write stays: words of their allow-list, codes, versions
+    PSEUDONYM = "pseudonym"  # a token under the key, the same for the same original
 
 
 class DateMode(StrEnum):

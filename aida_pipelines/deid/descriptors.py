@@ -1,13 +1,16 @@
 """Descriptions reduced to words that are known to be harmless (PS3.15 E.3.5, option Clean Descriptors).
 
 An allow-list, not a search for names: what isn't on the list goes, so that a name nobody has heard of, a
-misspelt one or a telephone number doesn't need to be recognised.
+misspelt one or a telephone number doesn't need to be recognised. How something is written doesn't help it through:
+wide digits are digits, characters without width are none, letters of other scripts are not on the list, and words
+of one letter in a row are a word spelt out.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 from aida_pipelines.contracts.vocabulary import normalise
 
@@ -22,6 +25,14 @@ _JOINED_NUMBERS = re.compile(
 _WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)?[^\W_]*")
 _NUMBER = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,3})?)([^\W\d_]*)")
 _LETTERS_THEN_NUMBER = re.compile(r"([^\W\d_]+)([0-9]{1,4}(?:[.,][0-9]{1,2})?)([^\W\d_]*)")
+ENCODED = re.compile(
+    r"(?:[%=][0-9A-Fa-f]{2})+(?![0-9A-Fa-f])|(?:[%=][0-9A-Fa-f]{2}){2,}|&#?\w{1,8};"
+    r"|(?<!\w)[0-9A-Fa-f]{2}(?:[ :\-][0-9A-Fa-f]{2}){4,}(?!\w)"
+)
+"""Percent encoding, quoted-printable, entities, bytes in hexadecimal: what they stand for is anybody's guess."""
+SPELT_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]+[^\W\d_](?![^\W_])){3,}")
+_NUMBERS_IN_A_ROW = re.compile(r"(?<![\d.,])\d{1,4}(?: +\d{1,4}(?![\d.,])){2,}(?![^\W_])")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _KEPT_SEPARATOR = re.compile(r"[\s_\-+/().,:;*%&\[\]<>=^#]{0,3}")
 
 
@@ -47,7 +58,15 @@ class DescriptorCleaner:
         """
         if _GRADIENT.fullmatch(text):
             return text
-        text = _JOINED_NUMBERS.sub("?", text)
+        text, cleaned = unified(text), self._once(unified(text))
+        while cleaned != text:  # what went may have stood between things that go together
+            text, cleaned = cleaned, self._once(cleaned)
+        return cleaned
+
+    def _once(self, text: str) -> str:
+        text = SPELT_OUT.sub(
+            "?", _NUMBERS_IN_A_ROW.sub("?", _JOINED_NUMBERS.sub("?", ENCODED.sub("?", text)))
+        )
         kept, last_kept = [], True
         for match in _WORD.finditer(text):
             # A bare number behind a word that goes is part of it: house numbers, post codes, numbers of wards.
@@ -70,7 +89,16 @@ class DescriptorCleaner:
             end = match.end()
         return cleaned.strip()
 
+    def values(self, texts: Sequence[str]) -> list[str]:
+        """Several values of one attribute: what a number may not say, several may not say together."""
+        cleaned = without_spelt_out([self(text) for text in texts])
+        if len(cleaned) > 1 and sum(map(digits_of_numbers, cleaned)) > MAX_DIGITS:
+            cleaned = [text if not digits_of_numbers(text) else "" for text in cleaned]
+        return cleaned
+
     def _allowed(self, word: str) -> bool:
+        if not word.isascii() and not is_latin(word):
+            return False
         folded = word.casefold() if word.isascii() else normalise(word)
         if folded in self._tokens:
             return True
@@ -79,3 +107,29 @@ class DescriptorCleaner:
         if match := _LETTERS_THEN_NUMBER.fullmatch(folded):
             return match[1] in self._tokens and (not match[3] or match[3] in self._tokens)
         return False
+
+
+def unified(text: str) -> str:
+    """The text with each character written in one way (NFKC), without those that have no width."""
+    text = _CONTROLS.sub(" ", text)
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFKC", text)
+    return "".join(char for char in text if unicodedata.category(char) not in ("Cf", "Mn", "Co", "Cn"))
+
+
+def without_spelt_out(values: list[str]) -> list[str]:
+    """Values without those of one character, if there are so many of them that they may be a word."""
+    return (
+        [text if len(text) > 1 else "" for text in values] if sum(len(v) == 1 for v in values) > 3 else values
+    )
+
+
+def is_latin(text: str) -> bool:
+    """Whether all letters and digits are those of the vocabularies: Latin, with accents or without."""
+    return text.isascii() or all(normalise(char) for char in text if char.isalnum())
+
+
+def digits_of_numbers(text: str) -> int:
+    """How many digits the words have that are nothing but numbers."""
+    return sum(len(word) for word in re.split(r"[\W_]+", text) if word.isdigit())

@@ -23,6 +23,16 @@ from aida_pipelines.deid._ps3_3_terms import CODED_TERMS
 from aida_pipelines.deid._ps3_3_types import NEVER_EMPTY
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
 from aida_pipelines.deid.admission import admit
+from aida_pipelines.deid.bulk import table_hides_text
+from aida_pipelines.deid.codes import (
+    CODE_TAGS,
+    SCHEME,
+    SCHEME_VERSION,
+    URN_CODE_VALUE,
+    is_public,
+    is_scheme,
+    is_version,
+)
 from aida_pipelines.deid.content import (
     MAYBE_PROSE,
     POSITION,
@@ -36,7 +46,9 @@ from aida_pipelines.deid.content import (
 )
 from aida_pipelines.deid.dates import moved_value
 from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest
+from aida_pipelines.deid.icc import rebuilt
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
 from aida_pipelines.deid.timeline import Timeline, timeline
@@ -65,6 +77,8 @@ _ISSUER_QUALIFIERS, _UNIVERSAL_ENTITY_ID = 0x00100024, 0x00400032
 _STUDY, _SERIES = 0x0020000D, 0x0020000E
 _SAMPLES, _PHOTOMETRIC, _FRAMES = 0x00280002, 0x00280004, 0x00280008
 _ROWS, _COLUMNS, _BITS = 0x00280010, 0x00280011, 0x00280100
+_ICC_PROFILE = 0x00282000
+_PALETTES = ((0x00281101, 0x00281201), (0x00281102, 0x00281202), (0x00281103, 0x00281203))
 _BURNED_IN, _TEMPORAL_MODIFIED = 0x00280301, 0x00280303
 _IDENTITY_REMOVED, _METHOD, _METHOD_CODES = 0x00120062, 0x00120063, 0x00120064
 _CONCEPT_NAME, _CONTENT = 0x0040A043, 0x0040A730
@@ -101,6 +115,12 @@ _DUMMIES = {
     **dict.fromkeys(("LO", "SH", "PN", "LT", "ST", "UT", "UC"), "REMOVED"),
 }  # fmt: skip
 _DUMMY_BYTES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
+
+_SHORT_NUMBER = re.compile(r"[0-9]{1,3}")
+"""An identifier that is too short to be anyone's: the second stack, the third optical path."""
+_PRIVATE_SCHEME = 14
+"""Characters after the ``99`` with which designators of private coding schemes begin."""
+_PUBLIC_URN = re.compile(r"urn:oid:2\.16\.840\.1\.113883\.6\.\d{1,3}")
 
 _MAX_SHORT = 0xFFFE
 """Bytes that a value with a length of 16 bits may have."""
@@ -226,15 +246,23 @@ class Deidentifier:
         profile: The profile.
         pseudonyms: The domain's pseudonyms.
         cleaner: What keeps descriptions' harmless words.
+        devices: What keeps what devices write; without it, codes and versions only.
         issuer: Issuer of patient ids whose header names none: the site's.
     """
 
     def __init__(
-        self, profile: DeidProfile, pseudonyms: Pseudonyms, cleaner: DescriptorCleaner, *, issuer: str
+        self,
+        profile: DeidProfile,
+        pseudonyms: Pseudonyms,
+        cleaner: DescriptorCleaner,
+        devices: DeviceCleaner | None = None,
+        *,
+        issuer: str,
     ) -> None:
         self.profile = profile
         self._pseudonyms = pseudonyms
         self._cleaner = cleaner
+        self._devices = devices or DeviceCleaner(())
         self._issuer = issuer
         self._timeline = timeline(profile.dates, pseudonyms)
         self._rules = RuleBook(profile)
@@ -276,6 +304,8 @@ class Deidentifier:
         study, series = top.text(_STUDY), top.text(_SERIES)
         if not study or not series:
             raise Quarantine("no-series")
+        if top.text(_PHOTOMETRIC) == "PALETTE COLOR" and not _has_a_palette(top):
+            raise Quarantine("palette-doubtful")
         sop_class = top.text(_SOP_CLASS)
         issuer = top.text(_ISSUER) or top.inner_text(_ISSUER_QUALIFIERS, _UNIVERSAL_ENTITY_ID)
         subject = self.subject_of(top.text(_PATIENT_ID), issuer, study)
@@ -296,7 +326,13 @@ class Deidentifier:
     def rewriter(self, parsed: ParsedFile, decided: Decisions) -> _Rewriter:
         """What rewrites the elements of ``parsed``."""
         return _Rewriter(
-            parsed, decided.rules, self._pseudonyms, self._timeline, self._cleaner, decided.subject
+            parsed,
+            decided.rules,
+            self._pseudonyms,
+            self._timeline,
+            self._cleaner,
+            self._devices,
+            decided.subject,
         )
 
     def assembled(
@@ -398,6 +434,12 @@ class Top:
         vr = vr_of(tag) if element.vr == "UN" else element.vr
         return strings(self._parsed.value(element), vr, self.charset)
 
+    def bytes_of(self, tag: int) -> bytes:
+        """The value's bytes; none if it is empty or not there."""
+        self.read.add(tag)
+        element = self._elements.get(tag)
+        return self._parsed.value(element) if element else b""
+
     def text(self, tag: int) -> str:
         """The first value of a text-like attribute; empty if there is none."""
         return next(iter(self.texts(tag)), "")
@@ -422,6 +464,19 @@ class Top:
         return int(found[0]) if found and isfinite(found[0]) else default
 
 
+def _has_a_palette(top: Top) -> bool:
+    """Whether all three colours have a table of as many entries as is declared, with nothing to be read in it."""
+    for descriptor, plain in _PALETTES:
+        table, entries = top.bytes_of(plain), top.number(descriptor, 0) or 1 << 16
+        if not table:
+            table = top.bytes_of(plain + 0x20)
+        elif len(table) - len(table) % 2 not in (entries + entries % 2, 2 * entries):
+            return False
+        if not table or table_hides_text(table):
+            return False
+    return True
+
+
 def _declared_pixels(top: Top) -> DeclaredPixels:
     rows, columns, frames = top.number(_ROWS, 0), top.number(_COLUMNS, 0), max(top.number(_FRAMES, 1), 1)
     # In YBR_FULL_422 and YBR_PARTIAL_422 two pixels share their chrominance (C.7.6.3.1.2).
@@ -440,6 +495,7 @@ class _Rewriter:
         pseudonyms: Pseudonyms,
         timeline: Timeline,
         cleaner: DescriptorCleaner,
+        devices: DeviceCleaner,
         subject: str,
     ) -> None:
         self._parsed = parsed
@@ -447,6 +503,7 @@ class _Rewriter:
         self._pseudonyms = pseudonyms
         self._timeline = timeline
         self._cleaner = cleaner
+        self._devices = devices
         self._subject = subject
         self.changes: list[Change] = []
         self._in_content, self._structured, self._positions = False, False, Positions()
@@ -465,6 +522,7 @@ class _Rewriter:
         creators = self._creators(elements)
         if not top_level:
             charset = self._charset_of(elements, charset)
+        scheme = self._text_of(elements, SCHEME) if not top_level else ""
         for element in elements:
             tag = element.tag
             if tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF:
@@ -474,7 +532,13 @@ class _Rewriter:
                 written[tag] = self._copy(element, encoding)
                 continue
             new = self._element(
-                element, creators.get(tag >> 8), overrides.get(tag), encoding, charset, top_level=top_level
+                element,
+                creators.get(tag >> 8),
+                overrides.get(tag),
+                encoding,
+                charset,
+                scheme,
+                top_level=top_level,
             )
             if new is None:
                 written.pop(tag, None)
@@ -523,6 +587,7 @@ class _Rewriter:
         override: Action | None,
         encoding: Encoding,
         charset: Sequence[str],
+        scheme: str,
         *,
         top_level: bool,
     ) -> bytes | None:
@@ -534,6 +599,8 @@ class _Rewriter:
         vr = vr_of(tag) if element.vr == "UN" else element.vr
         if action is Action.KEEP and self._structured and not override and is_out_of_place(tag, vr):
             return None
+        if tag in CODE_TAGS and action is Action.KEEP:
+            return self._new(element, self._public(element, vr, scheme, charset), Action.PSEUDONYM, encoding)
         return None if action is Action.REMOVE else self._rewritten(element, vr, action, encoding, charset)
 
     def _private(
@@ -592,6 +659,9 @@ class _Rewriter:
             new = self._moved(element)
         else:
             new = self._value(element, vr, action, charset)
+        return self._new(element, new, action, encoding)
+
+    def _new(self, element: Element, new: bytes | None, action: Action, encoding: Encoding) -> bytes | None:
         written_as = _written_as(element, action)
         if new is None or (written_as != element.vr and len(new) > _MAX_SHORT):
             return None
@@ -625,6 +695,10 @@ class _Rewriter:
         self._structured = around
         return encode_element(element.tag, written_as, content, encoding)
 
+    def _text_of(self, elements: Sequence[Element], tag: int) -> str:
+        found = [element for element in elements if element.tag == tag]
+        return self._parsed.value(found[-1]).decode("latin-1").strip("\0 ") if found else ""
+
     def _content_tree(
         self, element: Element, action: Action, encoding: Encoding, charset: Sequence[str]
     ) -> bytes | None:
@@ -642,8 +716,12 @@ class _Rewriter:
         finally:
             self._in_content, self._positions = False, Positions()
 
-    def _value(self, element: Element, vr: str, action: Action, charset: Sequence[str]) -> bytes | None:
+    def _value(  # noqa: PLR0911 - one for each action
+        self, element: Element, vr: str, action: Action, charset: Sequence[str]
+    ) -> bytes | None:
         value = self._parsed.value(element)
+        if element.tag == _ICC_PROFILE and action is Action.KEEP:
+            return rebuilt(value)
         if action is Action.KEEP:
             return self._kept(value, vr, element.tag, charset)
         if action is Action.EMPTY or not value.strip(b"\0 "):
@@ -652,6 +730,10 @@ class _Rewriter:
             return "\\".join(self.uid(uid) for uid in strings(value, "UI")).encode("ascii")
         if action is Action.SHIFT_DATE:
             return self._shifted(value, vr)
+        if action is Action.CLEAN_DEVICE:
+            return self._cleaned(value, vr, charset, self._devices)
+        if action is Action.PSEUDONYM:
+            return self._tokens(value, vr, charset)
         if action is Action.CLEAN_TEXT:
             cleaned = self._coded(value, charset) if vr == "CS" else self._cleaned(value, vr, charset)
             if element.tag in MAYBE_PROSE and is_prose(value, cleaned):
@@ -672,7 +754,7 @@ class _Rewriter:
             return self._coded(value, charset) or (dummy_value(vr) if tag in NEVER_EMPTY else b"")
         if is_honest(value, vr, tag):
             return value
-        return b"" if vr in TEMPORAL_VRS else None
+        return b"" if vr in TEMPORAL_VRS or vr in ("DS", "IS") else None
 
     def _coded(self, value: bytes, charset: Sequence[str]) -> bytes:
         """Of coded values those that the standard lists, short numbers, and words that are known to be harmless."""
@@ -689,15 +771,58 @@ class _Rewriter:
         moved = [moved_value(text, vr, self._timeline, self._subject) for text in strings(value, vr)]
         return "\\".join(moved).encode("ascii") if any(moved) else b""
 
-    def _cleaned(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
-        cleaned = [self._cleaner(text) for text in decode_text(value, vr, charset).split("\\")]
-        text = "\\".join(cleaned) if any(cleaned) else ""
-        if text.isascii():
+    def _cleaned(
+        self,
+        value: bytes,
+        vr: str,
+        charset: Sequence[str],
+        cleaner: DescriptorCleaner | DeviceCleaner | None = None,
+    ) -> bytes:
+        # Code strings are ASCII; what isn't, is written as texts are.
+        text = decode_text(value, vr if value.isascii() else "LO", charset)
+        if "\x1b" in text:
+            return b""  # an escape sequence that says nothing in this character set: nor does what follows
+        cleaned = (cleaner or self._cleaner).values(text.split("\\"))
+        return _encoded("\\".join(cleaned) if any(cleaned) else "", charset)
+
+    def _tokens(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
+        """Opaque identifiers: a token for each; what is too short to identify anyone stays."""
+        return b"\\".join(
+            self._token("identifier", text.strip("\0 "), vr)
+            for text in decode_text(value, vr, charset).split("\\")
+        )
+
+    def _token(self, kind: str, text: str, vr: str) -> bytes:
+        if not text or _SHORT_NUMBER.fullmatch(text):
             return text.encode("ascii")
-        try:
-            return text.encode(charset[0])
-        except (UnicodeError, LookupError):
-            return text.encode("ascii", "replace")
+        token = self._pseudonyms.token(kind, text)
+        return (f"urn:x-aida:{token}" if vr == "UR" else token.upper() if vr == "CS" else token).encode(
+            "ascii"
+        )
+
+    def _public(self, element: Element, vr: str, scheme: str, charset: Sequence[str]) -> bytes | None:
+        """A part of a coded value: as it is where its scheme is public, else a token (PS3.3 section 8)."""
+        text = decode_text(self._parsed.value(element), vr, charset)
+        if element.tag == SCHEME_VERSION:
+            return text.encode("ascii") if not text or is_version(text) else None
+        if element.tag == SCHEME:
+            if not text or is_scheme(text):
+                return text.encode("ascii")
+            return b"99" + self._pseudonyms.token("scheme", text)[:_PRIVATE_SCHEME].upper().encode("ascii")
+        if element.tag == URN_CODE_VALUE and _PUBLIC_URN.fullmatch(text):
+            return text.encode("ascii")
+        if is_public(scheme, text):
+            return text.encode("ascii")
+        return self._token(f"code:{scheme}", text, "UR" if element.tag == URN_CODE_VALUE else vr)
+
+
+def _encoded(text: str, charset: Sequence[str]) -> bytes:
+    if text.isascii():
+        return text.encode("ascii")
+    try:
+        return text.encode(charset[0])
+    except (UnicodeError, LookupError):
+        return text.encode("ascii", "replace")
 
 
 def _written_as(element: Element, action: Action) -> str:

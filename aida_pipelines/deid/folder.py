@@ -204,6 +204,7 @@ def deidentify_folder(
     recipe = Recipe(
         profile=profile,
         tokens=frozenset(contracts.vocabulary("descriptor_tokens").terms),
+        device_tokens=frozenset(contracts.vocabulary("device_tokens").terms),
         key=key,
         issuer=issuer,
     )

@@ -10,6 +10,7 @@ import re
 import sys
 from functools import lru_cache
 
+from aida_pipelines.deid.bulk import TABLES, hides_text, table_hides_text
 from aida_pipelines.deid.pseudonym import is_personal_number
 from aida_pipelines.dicom.dictionary import DicomDictionary
 from aida_pipelines.dicom.parse import vr_of
@@ -38,9 +39,16 @@ _DATE = re.compile(rb"\d{4}(\.?)\d{2}\1\d{2}")
 _DATE_TIME = re.compile(rb"\d{4}(\d{2}){0,5}(\.\d{1,6})?([+-]\d{4})?")
 _UID = re.compile(rb"[0-9.]{1,64}")
 _UTC_OFFSET = re.compile(rb"[+-]\d{4}")
-_WORDS = re.compile(rb"[A-Za-z0-9 ^,.\-_]{8,}\0*")
-_LETTERS = re.compile(rb"[A-Za-z]{4}")
-_READABLE = re.compile(rb"[\x20-\x7e\xc0-\xff]{12,}[\0 ]*")
+
+_MAX_DIGITS = 6
+"""Before the decimal point of a number: more of them are an id, a telephone number, a date."""
+_MAX_DIGITS_OF_LARGE = 9
+_LARGE = re.compile(
+    r"Time|Duration|Dose|Counts|Frequency|Activity|InuA?S|Interval|Delay|Window|Rescale|RealWorld|PixelValue|Offset"
+)
+"""Keywords of quantities that grow large: microseconds, becquerels, counts, hertz."""
+_LARGEST = 10
+"""Digits of a private number: no dictionary says how large it may be."""
 
 _SHAPES = {"DA": _DATE, "DT": _DATE_TIME, "TM": _TIME, "UI": _UID}
 TIMEZONE_OFFSET = 0x00080201
@@ -54,7 +62,7 @@ def same_family(written: str, known: str) -> bool:
     )
 
 
-def is_honest(value: bytes, vr: str, tag: int) -> bool:
+def is_honest(value: bytes, vr: str, tag: int) -> bool:  # noqa: PLR0911 - one for each family of VRs
     """Whether a value may be kept as what its VR says: a number, as many as the dictionary allows, a code, a date.
 
     Args:
@@ -62,16 +70,20 @@ def is_honest(value: bytes, vr: str, tag: int) -> bool:
         vr: Its VR.
         tag: Its attribute.
     """
+    if tag in TABLES and vr in ("OW", "OB", "US", "SS"):
+        return len(value) % 2 == 0 and not table_hides_text(value)
     if vr in BINARY_VRS:
         count, rest = divmod(len(value), BINARY_VRS[vr])
         least, most = _multiplicity(tag)
-        # With one number of values possible, an image's pixel spacing say, any bytes of that length are numbers.
-        fits = not rest and least <= count <= most
-        return fits and vr_of(tag) not in CODED_VRS and not _is_text(value, counted=least == most)
+        return (
+            not rest and least <= count <= most and vr_of(tag) not in CODED_VRS and not hides_text(value, vr)
+        )
     if vr in BULK_VRS:
-        return not _is_text(value, counted=False)
+        size = BINARY_VRS.get(vr_of(tag))
+        fits = size is None or len(value) <= size * _multiplicity(tag)[1]
+        return fits and not hides_text(value, vr)
     if vr in ("DS", "IS"):
-        return all(_is_number(part, vr) for part in _parts(value))
+        return all(_is_number(part, vr, tag) for part in _parts(value))
     if vr in _SHAPES:
         return all(not part or _SHAPES[vr].fullmatch(part) for part in _parts(value))
     if tag == TIMEZONE_OFFSET:
@@ -92,7 +104,7 @@ def _parts(value: bytes) -> list[bytes]:
     return [part.strip(b"\0 ") for part in value.split(b"\\")]
 
 
-def _is_number(part: bytes, vr: str) -> bool:
+def _is_number(part: bytes, vr: str, tag: int) -> bool:
     if not part:
         return True
     if vr == "DS":
@@ -103,15 +115,20 @@ def _is_number(part: bytes, vr: str) -> bool:
             return False
     if match is None:
         return False
-    digits = match[1].partition(b".")[0].decode("ascii")
-    return not _DAY.fullmatch(digits) and not is_personal_number(digits)
+    whole, _, fraction = match[1].partition(b".")
+    digits = whole.decode("ascii")
+    # No number begins with a zero, but telephone numbers do. (Tag 0: of binary numbers, padded by who asks.)
+    if len(digits) > _digits_of(tag) or (tag and digits.startswith("0") and len(digits) > _MAX_DIGITS):
+        return False
+    return not any(
+        _DAY.fullmatch(run) or is_personal_number(run) for run in (digits, fraction.decode("ascii"))
+    )
 
 
-def _is_text(value: bytes, *, counted: bool) -> bool:
-    """Whether bytes are readable from end to end, so many as chance won't have it.
-
-    Eight or more with a word among them; and twelve or more of any kind, unless there are as many as it must be.
-    """
-    if _WORDS.fullmatch(value) is not None and _LETTERS.search(value) is not None:
-        return True
-    return not counted and _READABLE.fullmatch(value) is not None
+@lru_cache(maxsize=4096)
+def _digits_of(tag: int) -> int:
+    """How many digits a number may have before its decimal point."""
+    entry = DicomDictionary.get(tag)
+    if entry is None:
+        return _LARGEST
+    return _MAX_DIGITS_OF_LARGE if _LARGE.search(entry[4]) else _MAX_DIGITS

@@ -15,6 +15,7 @@ from typing import Any
 from aida_pipelines.contracts.profile import Action, DeidProfile
 from aida_pipelines.contracts.table import TableContract
 from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.engine import Change, Deidentified
 from aida_pipelines.deid.fast import FastDeidentifier
 from aida_pipelines.deid.keys import DomainKey
@@ -50,6 +51,7 @@ class Recipe:
     Attributes:
         profile: The profile.
         tokens: The descriptions' allow-list.
+        device_tokens: The allow-list of what devices write, beside it.
         key: Which key, and which domain of it.
         issuer: Issuer of patient ids whose header names none.
     """
@@ -58,6 +60,7 @@ class Recipe:
     tokens: frozenset[str]
     key: DomainKey
     issuer: str
+    device_tokens: frozenset[str] = frozenset()
 
 
 class Processor:
@@ -73,7 +76,11 @@ class Processor:
     def __init__(self, recipe: Recipe) -> None:
         self.pseudonyms = recipe.key.pseudonyms()
         self._deidentifier = FastDeidentifier(
-            recipe.profile, self.pseudonyms, DescriptorCleaner(recipe.tokens), issuer=recipe.issuer
+            recipe.profile,
+            self.pseudonyms,
+            DescriptorCleaner(recipe.tokens),
+            DeviceCleaner(recipe.tokens | recipe.device_tokens),
+            issuer=recipe.issuer,
         )
         self._verifier = Verifier(recipe.profile, recipe.tokens)
 

@@ -99,6 +99,7 @@ class Pseudonyms:
         self.domain = domain
         self._key = hmac.digest(key, b"domain:" + domain.encode(), hashlib.sha256)
         self._subject_key, self._uid_key = self._key_for("subject"), self._key_for("uid")
+        self._token_key = self._key_for("token")
 
     def __repr__(self) -> str:
         return f"Pseudonyms(domain={self.domain!r})"
@@ -118,6 +119,17 @@ class Pseudonyms:
         """A UID of the form ``2.25.`` + 128 bits as a decimal number (PS3.5 annex B.2): at most 44 characters."""
         digest = hmac.digest(self._uid_key, original.encode("utf-8", "surrogatepass"), hashlib.sha256)
         return f"2.25.{int.from_bytes(digest[:16], 'big')}"
+
+    def token(self, kind: str, value: str) -> str:
+        """16 characters of base32 (80 bits) for an opaque identifier: a serial number, a local code.
+
+        Args:
+            kind: What it identifies; the same value of two kinds gives two tokens.
+            value: As written.
+        """
+        pair = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
+        digest = hmac.digest(self._token_key, pair, hashlib.sha256)
+        return base64.b32encode(digest[:10]).decode().lower()
 
     def secret(self, purpose: str) -> Secret:
         """A source of secret numbers for one purpose."""

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from aida_pipelines.contracts.profile import Action, AttributeRule, DeidProfile, Layer, Option
 from aida_pipelines.deid._ps3_3_types import TYPES
 from aida_pipelines.deid._ps3_15_e1_1 import ROWS, Row
+from aida_pipelines.deid.codes import CODE_TAGS
 from aida_pipelines.deid.content import ContentRules
 from aida_pipelines.deid.honest import TEMPORAL_VRS, TEXT_VRS, same_family
 from aida_pipelines.deid.private import PrivateRules
@@ -47,6 +48,7 @@ _UNLISTED: dict[str, Action] = {
 }
 
 _CLEANABLE = TEXT_VRS | {"CS", "AE"}
+_WRITES_TEXT = frozenset({Action.CLEAN_TEXT, Action.CLEAN_DEVICE, Action.PSEUDONYM})
 
 _NEVER_KEPT = frozenset(
     {
@@ -127,12 +129,14 @@ class Rules:
         if (own := self._own.get(tag)) is not None:
             action = own
         elif row is None:
-            action = self._by_vr(vr, known)
+            action = self._by_vr(tag, vr, known)
         else:
             action = self._by_table(row, vr, iod_type)
         if action is Action.KEEP and tag in DicomDictionary and not same_family(vr, DicomDictionary[tag][0]):
             # It would be kept for what the standard says that it is, and it says that it is something else.
             return Action.CLEAN_TEXT if vr in TEXT_VRS else Action.REMOVE
+        if action in _WRITES_TEXT and vr not in _CLEANABLE and vr not in ("SQ", "UR"):
+            return Action.REMOVE
         return action
 
     def _by_table(self, row: Row, vr: str, iod_type: int | None) -> Action:
@@ -150,11 +154,12 @@ class Rules:
             return Action.EMPTY
         return action
 
-    def _by_vr(self, written: str, known: str) -> Action:
+    def _by_vr(self, tag: int, written: str, known: str) -> Action:
         if known == "UI" or (written != known and known in _UNLISTED and written not in _UNLISTED):
-            written = (
-                known  # a text that calls itself a number is still treated as text, a UID always as a UID
-            )
+            # A text that calls itself a number is still treated as text, a UID always as a UID.
+            written = known
+        if tag in CODE_TAGS and written in TEXT_VRS | {"UR"}:
+            return Action.KEEP  # as far as they are codes of a public scheme; see ``codes``
         if written in TEMPORAL_VRS:
             return temporal_action(self._options)
         if written == "UI" and Option.RETAIN_UIDS in self._options:

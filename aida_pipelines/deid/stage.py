@@ -80,6 +80,7 @@ def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts, key_file: P
         "collection": reported(collection),
         "profile": contracts.profile(collection.deid_profile).fingerprint,
         "descriptor_tokens": contracts.vocabulary("descriptor_tokens").fingerprint,
+        "device_tokens": contracts.vocabulary("device_tokens").fingerprint,
         **{f"table {name}": contracts.table(name).fingerprint for name in tables},
         "key": key.key_id,
         "pseudonym_domain": key.domain,
@@ -251,6 +252,7 @@ class _Run:
         recipe = Recipe(
             profile=self.profile,
             tokens=frozenset(self.contracts.vocabulary("descriptor_tokens").terms),
+            device_tokens=frozenset(self.contracts.vocabulary("device_tokens").terms),
             key=self.key,
             issuer=self.issuer,
         )

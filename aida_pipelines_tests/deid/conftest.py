@@ -11,6 +11,7 @@ from aida_pipelines.contracts.load import load_contracts
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.contracts.vocabulary import load_vocabulary
 from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.engine import Deidentifier
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.verify import Verifier
@@ -29,6 +30,11 @@ def load_profile(name: str) -> DeidProfile:
 @pytest.fixture(scope="session")
 def tokens():
     return frozenset(load_vocabulary(CONTRACTS / "vocabularies" / "descriptor_tokens.csv").terms)
+
+
+@pytest.fixture(scope="session")
+def device_tokens():
+    return frozenset(load_vocabulary(CONTRACTS / "vocabularies" / "device_tokens.csv").terms)
 
 
 @pytest.fixture(scope="session", params=["basic", "research-longitudinal"])
@@ -58,9 +64,10 @@ def pseudonyms():
 
 
 @pytest.fixture(scope="session")
-def deidentifier(pseudonyms, tokens):
+def deidentifier(pseudonyms, tokens, device_tokens):
     """``deidentifier(profile)``: a de-identifier under the tests' key."""
-    return lambda profile: Deidentifier(profile, pseudonyms, DescriptorCleaner(tokens), issuer="site")
+    cleaners = DescriptorCleaner(tokens), DeviceCleaner(tokens | device_tokens)
+    return lambda profile: Deidentifier(profile, pseudonyms, *cleaners, issuer="site")
 
 
 @pytest.fixture(scope="session")

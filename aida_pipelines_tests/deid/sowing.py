@@ -6,11 +6,15 @@ does; where an instance can't come out at all, the place says the reasons that a
 
 from __future__ import annotations
 
+import quopri
 import zlib
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from struct import pack
+from unicodedata import normalize
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -113,11 +117,11 @@ def sq(tag: int, *items: bytes, syntax: str = EXPLICIT, undefined: bool = False,
     return el(tag, vr, content, syntax)
 
 
-def deep(levels: int, *elements: bytes, tag: int = 0x00400555) -> bytes:
-    """Elements in sequences within sequences; by default Acquisition Context, which the table doesn't list."""
+def deep(levels: int, *elements: bytes, tag: int = 0x00082218) -> bytes:
+    """Elements in sequences within sequences; by default of codes, which the table doesn't list."""
     inner = b"".join(elements)
     for level in range(levels):
-        inner = sq(tag if level == levels - 1 else 0x00081115, item(inner), undefined=level % 2 == 1)
+        inner = sq(tag if level == levels - 1 else 0x00540220, item(inner), undefined=level % 2 == 1)
     return inner
 
 
@@ -393,7 +397,7 @@ def _in_private() -> None:
     )
     _place(
         "private three deep",
-        lambda s: file(header({0x00400555: deep(3, el(0x00090010, "LO", s), el(0x00091001, "UN", s))})),
+        lambda s: file(header({0x00082218: deep(3, el(0x00090010, "LO", s), el(0x00091001, "UN", s))})),
     )
 
 
@@ -458,7 +462,7 @@ def _in_texts() -> None:
         if tag not in (0x00020001, 0x00080001):
             _place(
                 f"{name}, three deep",
-                lambda s, t=tag, v=vr: file(header({0x00400555: deep(3, el(t, v, s))})),
+                lambda s, t=tag, v=vr: file(header({0x00082218: deep(3, el(t, v, s))})),
                 "verification-failed",
             )
 
@@ -652,7 +656,7 @@ def _in_structure() -> None:
         "dicom-unreadable",
     )
     _place(
-        "a thirty-levels-deep name", lambda s: file(header({0x00400555: deep(30, el(0x00100010, "PN", s))}))
+        "a thirty-levels-deep name", lambda s: file(header({0x00082218: deep(30, el(0x00100010, "PN", s))}))
     )
     _place(
         "a sequence in an empty item's neighbour",
@@ -702,8 +706,8 @@ def _in_structure() -> None:
             lambda s, x=syntax, i=inner: file(
                 header(
                     {
-                        0x00400555: sq(
-                            0x00400555, item(el(0x00204000, "LT", s, i), syntax=i), syntax=i, undefined=True
+                        0x00082218: sq(
+                            0x00082218, item(el(0x00204000, "LT", s, i), syntax=i), syntax=i, undefined=True
                         )
                     },
                     syntax=i,
@@ -875,7 +879,7 @@ def _in_objects() -> None:
         ),
     )
     _place("icon: name", lambda s: file(header({0x00880200: sq(0x00880200, item(el(0x00100010, "PN", s)))})))
-    _place("pixels of a nested image", lambda s: file(header({0x00400555: deep(2, el(0x7FE00010, "OW", s))})))
+    _place("pixels of a nested image", lambda s: file(header({0x00082218: deep(2, el(0x7FE00010, "OW", s))})))
     _place(
         "encapsulated document in an image",
         lambda s: file(
@@ -1050,12 +1054,12 @@ def _in_charsets() -> None:
     _place(
         "charset of an item",
         lambda s: file(
-            header({0x00400555: deep(2, el(0x00080005, "CS", b"ISO_IR 192"), el(0x0008103E, "LO", _utf8(s)))})
+            header({0x00082218: deep(2, el(0x00080005, "CS", b"ISO_IR 192"), el(0x0008103E, "LO", _utf8(s)))})
         ),
     )
     _place(
         "in an item's charset",
-        lambda s: file(header({0x00400555: deep(2, el(0x00080005, "CS", s[:16]))})),
+        lambda s: file(header({0x00082218: deep(2, el(0x00080005, "CS", s[:16]))})),
         "verification-failed",
     )
 
@@ -1151,6 +1155,200 @@ def _in_frames() -> None:
     )
 
 
+def _in_more_places() -> None:
+    """What an attacker thinks of second."""
+    standard = {"codes": 0x00081032, "context": 0x00400555, "per frame": 0x52009230, "shared": 0x52009229,
+                "specimen": 0x00400560, "optical path": 0x00480105}  # fmt: skip
+    for name, outer in standard.items():
+        for levels in (1, 3, 5):
+            _place(
+                f"{name}: every kind of text, {levels} deep",
+                lambda s, o=outer, n=levels: file(
+                    header(
+                        {
+                            o: deep(
+                                n,
+                                el(0x00080005, "CS", b"ISO_IR 100"), el(0x00080070, "LO", s), el(0x0008103E, "LO", s),
+                                el(0x00081090, "LO", s), el(0x00090010, "LO", b"ACME"), el(0x00091001, "UN", s),
+                                el(0x00100010, "PN", s), el(0x00181000, "LO", s), el(0x00181210, "SH", s),
+                                el(0x00204000, "LT", s), el(0x0040A160, "UT", s),
+                                tag=o,
+                            )
+                        }
+                    )
+                ),
+                "verification-failed",
+            )  # fmt: skip
+    _place(
+        "a private sequence, five deep, of undefined length",
+        lambda s: file(
+            header(
+                {
+                    0x00290010: el(0x00290010, "LO", b"SIEMENS CSA HEADER"),
+                    0x00291011: deep(5, el(0x0008103E, "LO", s), el(0x00291012, "OB", s), tag=0x00291011),
+                }
+            )
+        ),
+    )
+    for scheme in b"99LOCAL L  SCT DCM UCUM LN SRT UMLS RADLEX I10 IBSI RFC5646".split(b" "):
+        _place(
+            f"a code of {scheme.decode() or 'no scheme'}",
+            lambda s, c=scheme: file(
+                header(
+                    {
+                        0x00082218: sq(
+                            0x00082218,
+                            item(
+                                el(0x00080100, "SH", s[:16]), el(0x00080102, "SH", c), el(0x00080119, "UC", s),
+                                el(0x00080120, "UR", s), el(0x00080104, "LO", s),
+                            ),
+                        )
+                    }
+                )
+            ),
+        )  # fmt: skip
+    _place(
+        "a coding scheme and its version",
+        lambda s: file(
+            header(
+                {
+                    0x00080110: sq(
+                        0x00080110,
+                        item(
+                            el(0x00080102, "SH", s[:16]), el(0x00080103, "SH", s[:16]), el(0x0008010C, "UI", s),
+                            el(0x00080112, "LO", s), el(0x00080114, "ST", s), el(0x00080115, "ST", s),
+                        ),
+                    ),
+                    0x00082218: sq(
+                        0x00082218,
+                        item(el(0x00080100, "SH", b"1"), el(0x00080102, "SH", s[:16]), el(0x00080103, "SH", s[:16])),
+                    ),
+                }
+            )
+        ),
+    )  # fmt: skip
+    for tag, vr, name in (
+        (0x00181004, "LO", "plate id"), (0x00181007, "LO", "cassette id"), (0x00181008, "LO", "gantry id"),
+        (0x0018700A, "SH", "detector id"), (0x00181009, "UT", "device identifier"), (0x00203401, "CS", "modifying device"),
+        (0x00181250, "SH", "receive coil"), (0x00181251, "SH", "transmit coil"), (0x00189005, "SH", "pulse sequence"),
+        (0x00181160, "SH", "filter type"), (0x00181180, "SH", "collimator"), (0x00281054, "LO", "rescale type"),
+        (0x00541103, "LO", "reconstruction method"), (0x00180031, "LO", "tracer"), (0x00185010, "LO", "transducer"),
+        (0x00185020, "LO", "processing function"), (0x00209421, "LO", "dimension label"),
+        (0x00209213, "LO", "dimension creator"), (0x00480106, "SH", "optical path"), (0x300A00B2, "SH", "machine"),
+        (0x00620009, "LO", "segment algorithm"), (0x00660031, "LO", "algorithm version"), (0x00181018, "LO", "capture device"),
+        (0x0016004F, "UT", "lens make"), (0x00160051, "UT", "lens number"), (0x3010002D, "LO", "device label"),
+    ):  # fmt: skip
+        _place(f"device: {name}", lambda s, t=tag, v=vr: file(header({t: el(t, v, s)})))
+        _place(
+            f"device: {name}, many values",
+            lambda s, t=tag, v=vr: file(header({t: el(t, v, b"1\\" + s + b"\\" + s)})),
+        )
+    for tag in (0x00281201, 0x00281202, 0x00281221, 0x00281224, 0x00283006):
+        ramp = bytes(value // 2 for value in range(512))
+        _place(
+            f"in the middle of a smooth table {tag:08X}",
+            lambda s, t=tag, r=ramp: file(header({t: el(t, "OW", r[:200] + s + r[200 + len(s) :])})),
+        )
+        _place(
+            f"as UTF-16 in a table {tag:08X}",
+            lambda s, t=tag, r=ramp: file(
+                header({t: el(t, "OW", r[:200] + s.decode("latin-1").encode("utf-16-le") + r[300:])})
+            ),
+        )
+    _place(
+        "a palette that the image needs",
+        lambda s: file(
+            header(
+                {
+                    0x00280004: el(0x00280004, "CS", b"PALETTE COLOR"),
+                    **{t: el(t, "US", pack("<3H", 256, 0, 16)) for t in (0x00281101, 0x00281102, 0x00281103)},
+                    **{t: el(t, "OW", s.ljust(512, b"\0")) for t in (0x00281201, 0x00281202, 0x00281203)},
+                }
+            )
+        ),
+        "palette-doubtful",
+    )
+    for where, text in (
+        ("text tag", lambda s: icc(cprt=b"text\0\0\0\0" + s + b"\0")),
+        ("device description", lambda s: icc(dmdd=b"desc\0\0\0\0" + pack(">L", len(s)) + s + bytes(78))),
+        ("private tag", lambda s: icc(abcd=b"data\0\0\0\0\0\0\0\0" + s)),
+        ("behind the last tag", lambda s: icc() + s),
+        ("reserved bytes", lambda s: icc()[:100] + s[:28].ljust(28, b"\0") + icc()[128:]),
+        ("a curve", lambda s: icc(rTRC=b"curv\0\0\0\0" + pack(">L", len(s) // 2) + s[: len(s) // 2 * 2])),
+        ("a colorant", lambda s: icc(rXYZ=b"XYZ \0\0\0\0" + s[:12].ljust(12, b"\0"))),
+    ):
+        _place(
+            f"ICC profile: {where}", lambda s, t=text: file(header({0x00282000: el(0x00282000, "OB", t(s))}))
+        )
+    for tag, vr, name in (
+        (0x00081140, "LT", "a sequence as LT"), (0x00100010, "DS", "a name as DS"), (0x00081030, "US", "LO as US"),
+        (0x00420011, "UI", "a document as UI"), (0x00081030, "AE", "LO as AE"), (0x00081030, "AS", "LO as AS"),
+        (0x00081030, "UR", "LO as UR"), (0x00081030, "OF", "LO as OF"), (0x00281052, "FD", "DS as FD"),
+        (0x00280030, "LO", "DS as LO"), (0x00200013, "DS", "IS as DS"), (0x00201041, "UL", "DS as UL"),
+        (0x00660016, "OF", "coordinates"), (0x00640009, "OF", "a grid"), (0x00660040, "OL", "an index list"),
+        (0x00189089, "FD", "three doubles"), (0x00280009, "AT", "frame pointers"), (0x00281222, "UN", "a palette as UN"),
+    ):  # fmt: skip
+        _place(
+            f"lie: {name}",
+            lambda s, t=tag, v=vr: file(header({t: el(t, v, s)})),
+            "dicom-unreadable",
+            "verification-failed",
+        )
+        _place(
+            f"lie: {name}, to the multiple of 24",
+            lambda s, t=tag, v=vr: file(header({t: el(t, v, s.ljust(24 * (len(s) // 24 + 1), b"\0"))})),
+            "dicom-unreadable",
+            "verification-failed",
+        )
+    for tag in (0x00080008, 0x00180015, 0x00185100, 0x00080061, 0x00181140, 0x00080064):
+        _place(
+            f"code string {tag:08X}, in capitals",
+            lambda s, t=tag: file(header({t: el(t, "CS", s.upper()[:16])})),
+        )
+    for tag in (0x00200013, 0x00200011, 0x00180060, 0x00280030, 0x00101030):
+        _place(
+            f"number {tag:08X}, digits only",
+            lambda s, t=tag: file(header({t: el(t, "DS", bytes(c for c in s if c in b"0123456789"))})),
+        )
+
+
+def icc(**tags: bytes) -> bytes:
+    """A small ICC profile of version 2, with other or more tags."""
+    number = b"XYZ \0\0\0\0" + pack(">3l", 1 << 15, 1 << 16, 1 << 14)
+    every: dict[str, bytes] = {
+        "desc": b"desc\0\0\0\0" + pack(">L", 5) + b"grey\0" + bytes(78), "cprt": b"text\0\0\0\0none\0",
+        "wtpt": number, "rXYZ": number, "rTRC": b"curv\0\0\0\0" + pack(">LH", 1, 0x0233),
+    } | tags  # fmt: skip
+    table, body, first = b"", b"", 132 + 12 * len(every)
+    for name, data in every.items():
+        table += name.encode() + pack(">LL", first + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    head = bytes(8) + b"\2\x10\0\0mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(88)
+    return pack(">L", first + len(body)) + head[4:] + pack(">L", len(every)) + table + body
+
+
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "percent": lambda s: quote(s), "base64": lambda s: b64encode(s.encode()).decode(),
+    "hex": lambda s: s.encode().hex(), "hex, with blanks": lambda s: s.encode().hex(" "),
+    "HTML": lambda s: "".join(f"&#{ord(c)};" for c in s), "quoted-printable": lambda s: quopri.encodestring(s.encode()).decode(),
+    "spelt out": lambda s: " ".join(s), "spelt out with points": lambda s: ".".join(s), "backwards": lambda s: s[::-1],
+    "in brackets": lambda s: f"[{s}]", "between words": lambda s: f"thorax{s}thorax", "between signs": lambda s: f"T1_{s}_ax",
+    "as a path": lambda s: f"/images/{s}/ax.dcm", "as a URL": lambda s: f"https://ris.invalid/p?name={s}",
+    "no-break spaces": lambda s: s.replace(" ", "\u00a0"), "en dashes": lambda s: s.replace("-", "\u2013"),
+    "wide": lambda s: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in s),
+    "accents apart": lambda s: normalize("NFD", s), "zero width": lambda s: "\u200b".join(s),
+    "soft hyphens": lambda s: "\u00ad".join(s), "right to left": lambda s: "\u202e" + s, "each a value": lambda s: "\\".join(s),
+    "words as values": lambda s: s.replace(" ", "\\"), "after a control": lambda s: f"ax\x1b(B{s}", "with NULs": lambda s: "\0".join(s),
+}  # fmt: skip
+"""Ways to write a seed such that it isn't there as it is and can be read all the same."""
+
+DISGUISED: dict[str, str] = {
+    "name": "Annbritt Björklundh", "number": "19121212-1212", "HSA-id": "SE2321000016-4F7K", "mail": "a.b@exempel.invalid",
+    "telephone": "+46 70 174 06 11", "coordinates": "59.32932, 18.06858", "a name in Greek": "Άννα Παπαδοπούλου",
+    "a name in Cyrillic": "Анна Иванова", "a name in kanji": "山田花子", "a name in Cyrillic, glued": "АннаT1", "a number glued": "山田2",
+}  # fmt: skip
+
+
 for _sow in (_in_meta, _in_groups, _in_private, _in_texts, _in_lies, _in_structure, _in_objects, _in_charsets,
-             _in_frames):  # fmt: skip
+             _in_frames, _in_more_places):  # fmt: skip
     _sow()

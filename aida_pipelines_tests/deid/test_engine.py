@@ -287,7 +287,8 @@ def test_a_deflated_instance_comes_out_inflated(deidentifier, research, instance
 def test_sequences_written_as_unknown_are_gone_through_too(deidentifier, research, instance, read):
     name = encode_element(0x00100010, "PN", b"Svensson^Anna", IMPLICIT)
     code = encode_element(0x00080100, "SH", b"T-D0050", IMPLICIT)
-    unknown = {0x00082218: ("UN", encode_item(name + code, IMPLICIT))}
+    scheme = encode_element(0x00080102, "SH", b"SRT", IMPLICIT)
+    unknown = {0x00082218: ("UN", encode_item(name + code + scheme, IMPLICIT))}
     result = deidentifier(research).deidentify(instance(unknown))
     assert b"vensson" not in result.header
     with quiet_pydicom():

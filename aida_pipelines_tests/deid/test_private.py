@@ -73,9 +73,12 @@ def test_a_number_that_is_a_persons_or_a_date_goes(digits):
     assert not is_honest(b"1\\" + digits, "DS", 0x00181030)
 
 
+PRIVATE = 0x00191001
+
+
 @pytest.mark.parametrize("digits", [b"20241331", b"2024013", b"202401310", b"-1", b"1.", b""])
 def test_other_numbers_stay(digits):
-    assert is_honest(digits, "IS", 0x00200013)
+    assert is_honest(digits, "IS", PRIVATE)
 
 
 VALUES = {
@@ -85,6 +88,7 @@ VALUES = {
 }  # fmt: skip
 ITEM = (
     encode_element(0x00080100, "SH", b"T-D0050", EXPLICIT)
+    + encode_element(0x00080102, "SH", b"SRT", EXPLICIT)
     + encode_element(0x00100010, "PN", b"Svensson^Anna", EXPLICIT)
     + encode_element(0x00190010, "LO", b"SIEMENS MR HEADER", EXPLICIT)
     + encode_element(0x00191008, "CS", b"SVENSSON", EXPLICIT)
@@ -200,6 +204,7 @@ def sequence_in_implicit_vr(times=1):
     """Its value, ``times`` levels deep, as it is written where no VR is."""
     item = (
         encode_element(0x00080100, "SH", b"T-D0050", IMPLICIT)
+        + encode_element(0x00080102, "SH", b"SRT", IMPLICIT)
         + encode_element(0x00100010, "PN", b"Svensson^Anna", IMPLICIT)
         + encode_element(0x20010010, "LO", b"Philips Imaging DD 002", IMPLICIT)
         + encode_element(0x20011002, "FD", struct.pack("<d", 1.5), IMPLICIT)

@@ -161,3 +161,11 @@ def test_a_domain_has_a_name_and_a_key_32_bytes():
 def test_keys_are_not_shown():
     assert "00010203" not in repr(A).replace(" ", "")
     assert repr(KEY) not in repr(A)
+
+
+def test_tokens_tell_apart_and_say_nothing():
+    tokens = {A.token(kind, value) for kind in ("device", "code") for value in ("1", "2", "SN-4711")}
+    assert len(tokens) == 6
+    assert all(re.fullmatch(r"[a-z2-7]{16}", token) for token in tokens)
+    assert A.token("device", "1") == Pseudonyms(KEY, A.domain).token("device", "1")
+    assert A.token("device", "1") != Pseudonyms(bytes(32), A.domain).token("device", "1")
