@@ -731,7 +731,8 @@ class _Rewriter:
         if action is Action.SHIFT_DATE:
             return self._shifted(value, vr)
         if action is Action.CLEAN_DEVICE:
-            return self._cleaned(value, vr, charset, self._devices)
+            # Who made a device is type 1 in enhanced objects: there must be something.
+            return self._cleaned(value, vr, charset, self._devices) or _dummy(vr)
         if action is Action.PSEUDONYM:
             return self._tokens(value, vr, charset)
         if action is Action.CLEAN_TEXT:

@@ -33,7 +33,7 @@ FOLDERS = {
 """Series of images, and how many volumes they make."""
 
 IDENTITY = {
-    "AccessionNumber", "AcquisitionDateTime", "InstitutionAddress", "InstitutionName", "InstitutionalDepartmentName",
+    "AccessionNumber", "DeviceSerialNumber", "AcquisitionDateTime", "InstitutionAddress", "InstitutionName", "InstitutionalDepartmentName",
     "PatientBirthDate", "PatientID", "PatientName", "ReferringPhysicianName", "SeriesInstanceUID", "StationName",
     "StudyID", "StudyInstanceUID",
 }  # fmt: skip
