@@ -45,7 +45,7 @@ from aida_pipelines.deid.content import (
     refers_by_position,
 )
 from aida_pipelines.deid.dates import moved_value
-from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.descriptors import DescriptorCleaner, unified, without_spelt_out
 from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest
 from aida_pipelines.deid.icc import rebuilt
@@ -78,6 +78,7 @@ _STUDY, _SERIES = 0x0020000D, 0x0020000E
 _SAMPLES, _PHOTOMETRIC, _FRAMES = 0x00280002, 0x00280004, 0x00280008
 _ROWS, _COLUMNS, _BITS = 0x00280010, 0x00280011, 0x00280100
 _ICC_PROFILE = 0x00282000
+_RESCALE_TYPE, _MODALITY_LUT_TYPE = 0x00281054, 0x00283004
 _PALETTES = ((0x00281101, 0x00281201), (0x00281102, 0x00281202), (0x00281103, 0x00281203))
 _BURNED_IN, _TEMPORAL_MODIFIED = 0x00280301, 0x00280303
 _IDENTITY_REMOVED, _METHOD, _METHOD_CODES = 0x00120062, 0x00120063, 0x00120064
@@ -115,6 +116,9 @@ _DUMMIES = {
     **dict.fromkeys(("LO", "SH", "PN", "LT", "ST", "UT", "UC"), "REMOVED"),
 }  # fmt: skip
 _DUMMY_BYTES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
+
+_MAX_CODED_DIGITS = 5
+"""Digits that the numbers among a coded attribute's values may have in all."""
 
 _SHORT_NUMBER = re.compile(r"[0-9]{1,3}")
 """An identifier that is too short to be anyone's: the second stack, the third optical path."""
@@ -246,7 +250,7 @@ class Deidentifier:
         profile: The profile.
         pseudonyms: The domain's pseudonyms.
         cleaner: What keeps descriptions' harmless words.
-        devices: What keeps what devices write; without it, codes and versions only.
+        devices: What keeps what devices write.
         issuer: Issuer of patient ids whose header names none: the site's.
     """
 
@@ -255,14 +259,14 @@ class Deidentifier:
         profile: DeidProfile,
         pseudonyms: Pseudonyms,
         cleaner: DescriptorCleaner,
-        devices: DeviceCleaner | None = None,
+        devices: DeviceCleaner,
         *,
         issuer: str,
     ) -> None:
         self.profile = profile
         self._pseudonyms = pseudonyms
         self._cleaner = cleaner
-        self._devices = devices or DeviceCleaner(())
+        self._devices = devices
         self._issuer = issuer
         self._timeline = timeline(profile.dates, pseudonyms)
         self._rules = RuleBook(profile)
@@ -731,8 +735,8 @@ class _Rewriter:
         if action is Action.SHIFT_DATE:
             return self._shifted(value, vr)
         if action is Action.CLEAN_DEVICE:
-            # Who made a device is type 1 in enhanced objects: there must be something.
-            return self._cleaned(value, vr, charset, self._devices) or _dummy(vr)
+            cleaned = self._cleaned(value, vr, charset, self._devices)
+            return cleaned or (_unspecified(element.tag, vr) if element.tag in NEVER_EMPTY else b"")
         if action is Action.PSEUDONYM:
             return self._tokens(value, vr, charset)
         if action is Action.CLEAN_TEXT:
@@ -759,9 +763,18 @@ class _Rewriter:
 
     def _coded(self, value: bytes, charset: Sequence[str]) -> bytes:
         """Of coded values those that the standard lists, short numbers, and words that are known to be harmless."""
-        parts = decode_text(value, "CS", charset).split("\\")
-        kept = [part if _is_coded(part) else _worded(self._cleaner(part)) for part in map(str.strip, parts)]
-        return "\\".join(kept).encode("ascii", "replace") if any(kept) else b""
+        text = decode_text(value, "CS" if value.isascii() else "LO", charset)
+        if "\x1b" in text:
+            return b""
+        parts = [unified(part).strip() for part in text.split("\\")]
+        coded = [part if _is_coded(part) else "" for part in parts]
+        # What nobody reads in one value may be spelt out over many.
+        if sum(map(len, filter(str.isdigit, coded))) > _MAX_CODED_DIGITS:
+            coded = ["" if part.isdigit() else part for part in coded]
+        coded = without_spelt_out(coded)
+        words = self._cleaner.values(["" if _is_coded(part) else part for part in parts])
+        kept = [term or _worded(word) for term, word in zip(coded, words, strict=True)]
+        return _encoded("\\".join(kept) if any(kept) else "", charset)
 
     def _moved(self, element: Element) -> bytes | None:
         """The place of a content item among those that stay."""
@@ -846,6 +859,11 @@ def _of_the_standard(uid: str) -> bool:
 def _is_coded(text: str) -> bool:
     # Numbers of templates and context groups (PS3.16) have up to four digits.
     return text in CODED_TERMS or (text.isascii() and text.isdigit() and len(text) <= 4)
+
+
+def _unspecified(tag: int, vr: str) -> bytes:
+    # What a table's output means has a term for what nobody says (PS3.3 C.11.1.1.2): US, unspecified.
+    return b"US" if tag in (_RESCALE_TYPE, _MODALITY_LUT_TYPE) else dummy_value(vr)
 
 
 def _worded(text: str) -> str:

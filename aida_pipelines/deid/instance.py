@@ -58,9 +58,9 @@ class Recipe:
 
     profile: DeidProfile
     tokens: frozenset[str]
+    device_tokens: frozenset[str]
     key: DomainKey
     issuer: str
-    device_tokens: frozenset[str] = frozenset()
 
 
 class Processor:

@@ -64,9 +64,14 @@ def pseudonyms():
 
 
 @pytest.fixture(scope="session")
-def deidentifier(pseudonyms, tokens, device_tokens):
+def cleaners(tokens, device_tokens):
+    """What keeps descriptions' words, and what devices write."""
+    return DescriptorCleaner(tokens), DeviceCleaner(tokens | device_tokens)
+
+
+@pytest.fixture(scope="session")
+def deidentifier(pseudonyms, cleaners):
     """``deidentifier(profile)``: a de-identifier under the tests' key."""
-    cleaners = DescriptorCleaner(tokens), DeviceCleaner(tokens | device_tokens)
     return lambda profile: Deidentifier(profile, pseudonyms, *cleaners, issuer="site")
 
 

@@ -9,8 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aida_pipelines.contracts.profile import DateMode
-from aida_pipelines.deid.descriptors import DescriptorCleaner
-from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.engine import Deidentifier
 from aida_pipelines.deid.fast import FastDeidentifier
 from aida_pipelines.deid.instance import chunks
@@ -23,9 +21,8 @@ BUNDLED = sorted((Path(pydicom.data.__file__).parent / "test_files").rglob("*.dc
 
 
 @pytest.fixture(scope="module")
-def both(pseudonyms, tokens, device_tokens):
+def both(pseudonyms, cleaners):
     """``both(profile)``: the plain de-identifier and one that remembers."""
-    cleaners = DescriptorCleaner(tokens), DeviceCleaner(tokens | device_tokens)
     return lambda profile: [
         kind(profile, pseudonyms, *cleaners, issuer="site") for kind in (Deidentifier, FastDeidentifier)
     ]

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from aida_pipelines.contracts.load import load_contracts
 from aida_pipelines.deid import instance as module
-from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.fast import FastDeidentifier
 from aida_pipelines.deid.instance import RowMaker, chunks, write
 from aida_pipelines.dicom.attributes import Attributes
@@ -31,9 +30,9 @@ def contract(request):
 
 
 @pytest.fixture(scope="module")
-def deidentify(research, pseudonyms, tokens):
+def deidentify(research, pseudonyms, cleaners):
     """``deidentify(source)``: the result, or None for what is held."""
-    one = FastDeidentifier(research, pseudonyms, DescriptorCleaner(tokens), issuer="site")
+    one = FastDeidentifier(research, pseudonyms, *cleaners, issuer="site")
 
     def deidentify(source):
         try:

@@ -14,7 +14,6 @@ import pydicom
 import pytest
 from pydicom.uid import UID_dictionary
 
-from aida_pipelines.deid.descriptors import DescriptorCleaner
 from aida_pipelines.deid.engine import Deidentifier
 from aida_pipelines.deid.fast import FastDeidentifier
 from aida_pipelines.deid.pseudonym import Pseudonyms
@@ -56,17 +55,17 @@ def written(result):
     return b"".join(bytes(part) for part in result.parts)
 
 
-def one_delivery(profile, tokens, source, kind=Deidentifier):
+def one_delivery(profile, cleaners, source, kind=Deidentifier):
     """De-identified as if nothing had come before it."""
-    alone = kind(profile, Pseudonyms(KEY, "tests"), DescriptorCleaner(tokens), issuer="site")
+    alone = kind(profile, Pseudonyms(KEY, "tests"), *cleaners, issuer="site")
     return written(alone.deidentify(source))
 
 
 @pytest.fixture(scope="module")
-def outcome(research, tokens):
+def outcome(research, cleaners):
     """Every object by name, each out of a delivery of its own."""
     return {
-        name: pydicom.dcmread(BytesIO(one_delivery(research, tokens, source)))
+        name: pydicom.dcmread(BytesIO(one_delivery(research, cleaners, source)))
         for name, source in sources().items()
     }
 
@@ -99,10 +98,10 @@ def test_every_uid_is_its_pseudonym_in_its_place(outcome, name):
 @pytest.mark.parametrize(
     "file", ["rtplan.dcm", "rtdose.dcm", "rtstruct.dcm", "test-SR.dcm", "liver_1frame.dcm"]
 )
-def test_so_it_is_in_objects_that_others_made(bundled, research, tokens, file):
+def test_so_it_is_in_objects_that_others_made(bundled, research, cleaners, file):
     source = (bundled / file).read_bytes()
     before = pydicom.dcmread(BytesIO(source), force=True)
-    after = pydicom.dcmread(BytesIO(one_delivery(research, tokens, source)))
+    after = pydicom.dcmread(BytesIO(one_delivery(research, cleaners, source)))
     for verified in before.get("VerifyingObserverSequence", ()):
         verified.VerifyingObserverIdentificationCodeSequence = None  # a person's code
     assert Counter(uids(after)) == Counter(
@@ -148,20 +147,20 @@ def test_what_belongs_together_still_does(outcome):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("profile", ["basic", "research-longitudinal", "pathology"])
-def test_no_new_kind_of_error(name, profile, tokens, tmp_path, profiles):
+def test_no_new_kind_of_error(name, profile, cleaners, tmp_path, profiles):
     if pydicom.dcmread(BytesIO(sources()[name])).SOPClassUID not in profiles[profile].sop_classes:
         assert profile == "basic" or (profile == "pathology" and name in NOT_PATHOLOGY)
         with pytest.raises(Quarantine, match="sop-class-not-allowed"):
-            one_delivery(profiles[profile], tokens, sources()[name])
+            one_delivery(profiles[profile], cleaners, sources()[name])
         return
-    after = one_delivery(profiles[profile], tokens, sources()[name])
+    after = one_delivery(profiles[profile], cleaners, sources()[name])
     for file, content in (("before", sources()[name]), ("after", after)):
         (tmp_path / file).write_bytes(content)
     assert error_classes(tmp_path / "after") <= error_classes(tmp_path / "before")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nobody_is_named_and_the_verifier_agrees(name, research, tokens, deidentifier, verifier):
+def test_nobody_is_named_and_the_verifier_agrees(name, research, cleaners, deidentifier, verifier):
     result = deidentifier(research).deidentify(sources()[name])
     text = written(result).lower()
     for seed in (b"svensson", b"19121212", b"acc4711", b"s24-4711", b"s244711", b"1.2.752.4711"):
@@ -170,21 +169,21 @@ def test_nobody_is_named_and_the_verifier_agrees(name, research, tokens, deident
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_both_paths_give_the_same_bytes(name, research, tokens):
+def test_both_paths_give_the_same_bytes(name, research, cleaners):
     source = sources()[name]
-    fast = FastDeidentifier(research, Pseudonyms(KEY, "tests"), DescriptorCleaner(tokens), issuer="site")
+    fast = FastDeidentifier(research, Pseudonyms(KEY, "tests"), *cleaners, issuer="site")
     assert (
         written(fast.deidentify(source))
         == written(fast.deidentify(source))
-        == one_delivery(research, tokens, source)
+        == one_delivery(research, cleaners, source)
     )
 
 
-def test_another_process_gives_the_same_bytes(research, tokens):
+def test_another_process_gives_the_same_bytes(research, cleaners):
     names = ["ct 1", "measurement report"]
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        elsewhere = pool.starmap(one_delivery, [(research, tokens, sources()[name]) for name in names])
-    assert elsewhere == [one_delivery(research, tokens, sources()[name]) for name in names]
+        elsewhere = pool.starmap(one_delivery, [(research, cleaners, sources()[name]) for name in names])
+    assert elsewhere == [one_delivery(research, cleaners, sources()[name]) for name in names]
 
 
 # --- as highdicom reads them -------------------------------------------------------------------
@@ -252,7 +251,7 @@ def test_what_is_drawn_on_an_image_stays_and_what_is_written_is_cleaned(outcome)
     assert annotation.GraphicLayer == outcome["presentation state"].GraphicLayerSequence[0].GraphicLayer
 
 
-def test_what_a_presentation_state_writes_and_overlays_goes_at_any_place(research, tokens):
+def test_what_a_presentation_state_writes_and_overlays_goes_at_any_place(research, cleaners):
     state = pydicom.dcmread(BytesIO(sources()["presentation state"]))
     compound, text, axis = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
     axis.TickPosition, axis.TickLabel = 0.5, "Svensson"
@@ -272,7 +271,7 @@ def test_what_a_presentation_state_writes_and_overlays_goes_at_any_place(researc
     state.add_new(0x60000010, "US", 16)
     state.add_new(0x60003000, "OW", b"Svensson" * 4)
     state.add_new(0x60001500, "LO", "Svensson")
-    after = one_delivery(research, tokens, objects.as_bytes(state))
+    after = one_delivery(research, cleaners, objects.as_bytes(state))
     assert b"svensson" not in after.lower()
     (written_on,) = pydicom.dcmread(BytesIO(after)).GraphicAnnotationSequence
     assert list(written_on.CompoundGraphicSequence[0].GraphicData) == [1, 1, 9, 9]
@@ -313,11 +312,11 @@ def test_contours_lie_on_their_slices(outcome):
 
 @pytest.mark.shared
 def test_real_segmentations_reports_and_annotations_of_slides_refer_to_what_they_did(
-    dev_data, research, tokens
+    dev_data, research, cleaners
 ):
     files = sorted((dev_data / "highdicom").glob("*.dcm"))
     before = [pydicom.dcmread(file) for file in files]
-    after = [pydicom.dcmread(BytesIO(one_delivery(research, tokens, file.read_bytes()))) for file in files]
+    after = [pydicom.dcmread(BytesIO(one_delivery(research, cleaners, file.read_bytes()))) for file in files]
 
     def links(data_sets):
         places = {one.SOPInstanceUID: place for place, one in enumerate(data_sets)}
