@@ -4,8 +4,8 @@ Usage: ``python tools/make_device_tokens.py IDC_INDEX.parquet`` (needs duckdb)
 
 Two sources. What makers and models are called: Manufacturer and Manufacturer's Model Name of all series of the NCI
 Imaging Data Commons, from ``idc_index.parquet`` of the wheel ``idc-index-data`` (MIT licence; of the data only the
-names of products are taken). And what scanners write into kernels, sequences, coils, software versions: from their
-makers' DICOM conformance statements, in ``SCANNERS`` below.
+names of products are taken). And what scanners write into kernels, sequences, coils, software versions: the
+words in ``SCANNERS`` below (source ``usage``).
 
 A word of the index is taken if it is seen in two collections or in a hundred series, has three letters or more and
 is in none of the lists of what goes: names of institutions, places and persons. Words that are also given names or
@@ -60,7 +60,8 @@ SCANNERS = {
         riverain roche samsung schick shimadzu siemens sirona sonosite sony surgery swissray systems
         technologies technology test thales toshiba trex ultrasound uih united imaging varex varian ventana
         vidar vieworks vingmed vital volpara winn zeiss ab ag as bv kk sa spa development industrial
-        electronics electric equipment general instruments international group division
+        electronics electric equipment general instruments international group division butterfly clarius
+        network mobile health phantom works
     """,
     "model": """
         achieva acquity activion advantage aera affiniti airis allura altea altaire altura ambition amira
@@ -153,12 +154,12 @@ def main(index: str) -> None:
     rows: dict[str, tuple[str, str]] = {}
     for kind, words in SCANNERS.items():
         for word in words.split():
-            rows.setdefault(normalise(word), (kind, "conformance statements"))
+            rows.setdefault(normalise(word), (kind, "usage"))
     for phrase in PHRASES.replace("\n", "").split("|"):
         if phrase.strip():
-            rows.setdefault(normalise(phrase), ("name", "conformance statements"))
+            rows.setdefault(normalise(phrase), ("name", "usage"))
     for letter in ascii_lowercase:
-        rows.setdefault(letter, ("letter", "conformance statements"))
+        rows.setdefault(letter, ("letter", "usage"))
     for kind, column in (("maker", "Manufacturer"), ("model", "ManufacturerModelName")):
         collections: dict[str, set[str]] = {}
         series: Counter[str] = Counter()

@@ -10,6 +10,7 @@ import re
 from functools import cache, lru_cache
 from typing import cast
 
+from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS
 from aida_pipelines.deid.pseudonym import is_personal_number
 
 CODE_VALUE, SCHEME, SCHEME_VERSION = 0x00080100, 0x00080102, 0x00080103
@@ -36,7 +37,7 @@ _UNIT = re.compile(
 _OF_UNITS = re.compile(rf"{_UNIT.pattern}([./](?:100)?{_UNIT.pattern}){{0,3}}")
 
 _OTHERS = "99SDM BARI C4 FMA HL7V2 ISO_OID ITIS_TSN L LN MDC MSH NDC NEU PUBCHEM_CID RXNORM SCT UCUM UMLS"
-SCHEMES = frozenset(_SHAPES).union(_OTHERS.split())
+SCHEMES = frozenset(_SHAPES).union(_OTHERS.split(), {item.scheme for item in ITEMS})
 """Designators that PS3.16 has registered, as far as they occur; and ``L``, a local one."""
 
 _VERSION = re.compile(r"\d{1,2}(\.\d{1,2}){0,2}|20\d\d(0[1-9]|1[0-2])\d\d")
@@ -68,13 +69,15 @@ def is_version(text: str) -> bool:
 
 
 @cache
-def _known() -> dict[str, frozenset[str]]:
+def _known() -> dict[str, set[str]]:
     from pydicom.sr._concepts_dict import concepts
 
-    return {
-        scheme: frozenset(code for codes in keywords.values() for code in cast("dict[str, object]", codes))
-        for scheme, keywords in concepts.items()
-    }
+    known: dict[str, set[str]] = {}
+    for scheme, keywords in concepts.items():
+        known[scheme] = {code for codes in keywords.values() for code in cast("dict[str, object]", codes)}
+    for item in ITEMS:
+        known.setdefault(item.scheme, set()).add(item.code)
+    return known
 
 
 def _is_day(code: str) -> bool:

@@ -28,6 +28,7 @@ from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS
 from aida_pipelines.deid._ps3_15_e3_10_1 import SAFE
 from aida_pipelines.deid.content import ALSO
 from aida_pipelines.deid.descriptors import DescriptorCleaner
+from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.engine import METHOD_CODES, Deidentifier, dummy_value
 from aida_pipelines.deid.pseudonym import KEY_BYTES, Pseudonyms
 from aida_pipelines.deid.rules import Rules, rule_tags
@@ -495,6 +496,7 @@ def _made_for_it(profile: DeidProfile) -> Dataset | None:
         profile,
         Pseudonyms(bytes(KEY_BYTES), "conformance statement"),
         DescriptorCleaner(()),
+        DeviceCleaner(()),
         issuer="conformance statement",
     )
     # As one that a person has looked at: some kinds of objects would be held else.

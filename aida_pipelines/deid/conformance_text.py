@@ -28,6 +28,8 @@ WORDS = {
     str(Action.KEEP): "kept",
     str(Action.SHIFT_DATE): "moved in time",
     str(Action.CLEAN_TEXT): "reduced to harmless words",
+    str(Action.CLEAN_DEVICE): "reduced to what devices write",
+    str(Action.PSEUDONYM): "replaced by a token",
     GONE_THROUGH: "kept, its items gone through",
 }
 """Effects in words for people."""
@@ -40,6 +42,8 @@ CODES = {
     str(Action.KEEP): "K",
     str(Action.SHIFT_DATE): "C",
     str(Action.CLEAN_TEXT): "C",
+    str(Action.CLEAN_DEVICE): "C",
+    str(Action.PSEUDONYM): "D",
     GONE_THROUGH: "K",
 }
 """Effects as the action codes of PS3.15 table E.1-1a."""

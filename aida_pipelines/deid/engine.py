@@ -117,6 +117,9 @@ _DUMMIES = {
 }  # fmt: skip
 _DUMMY_BYTES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
 
+_KEPT = frozenset({Action.KEEP, Action.CLEAN_DEVICE, Action.PSEUDONYM})
+"""Actions after which something of the value, or for it, is still there on purpose."""
+
 _MAX_CODED_DIGITS = 5
 """Digits that the numbers among a coded attribute's values may have in all."""
 
@@ -601,7 +604,7 @@ class _Rewriter:
             return self._private(element, creator, encoding, charset) if creator else None
         action = override or self._rules.action(tag, element.vr, top_level=top_level)
         vr = vr_of(tag) if element.vr == "UN" else element.vr
-        if action is Action.KEEP and self._structured and not override and is_out_of_place(tag, vr):
+        if action in _KEPT and self._structured and not override and is_out_of_place(tag, vr):
             return None
         if tag in CODE_TAGS and action is Action.KEEP:
             return self._new(element, self._public(element, vr, scheme, charset), Action.PSEUDONYM, encoding)
@@ -736,7 +739,8 @@ class _Rewriter:
             return self._shifted(value, vr)
         if action is Action.CLEAN_DEVICE:
             cleaned = self._cleaned(value, vr, charset, self._devices)
-            return cleaned or (_unspecified(element.tag, vr) if element.tag in NEVER_EMPTY else b"")
+            # Who made a device is of type 1 in enhanced objects: there must be something.
+            return cleaned or _unspecified(element.tag, vr)
         if action is Action.PSEUDONYM:
             return self._tokens(value, vr, charset)
         if action is Action.CLEAN_TEXT:

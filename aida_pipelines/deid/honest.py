@@ -120,9 +120,12 @@ def _is_number(part: bytes, vr: str, tag: int) -> bool:
     # No number begins with a zero, but telephone numbers do. (Tag 0: of binary numbers, padded by who asks.)
     if len(digits) > _digits_of(tag) or (tag and digits.startswith("0") and len(digits) > _MAX_DIGITS):
         return False
-    return not any(
-        _DAY.fullmatch(run) or is_personal_number(run) for run in (digits, fraction.decode("ascii"))
-    )
+    return not any(map(is_somebodys, (digits, fraction.decode("ascii"))))
+
+
+def is_somebodys(digits: str) -> bool:
+    """Whether a run of digits is a personal number or a day of this century or the last."""
+    return _DAY.fullmatch(digits) is not None or is_personal_number(digits)
 
 
 @lru_cache(maxsize=4096)

@@ -15,7 +15,7 @@ from aida_pipelines.contracts.profile import Action, Container, DeidProfile, Opt
 from aida_pipelines.deid._ps3_15_e3_10_1 import SAFE
 from aida_pipelines.deid.containers import rewritten
 from aida_pipelines.deid.containers.number import is_number
-from aida_pipelines.deid.honest import BINARY_VRS, BULK_VRS, TEMPORAL_VRS, TEXT_VRS, is_honest, same_family
+from aida_pipelines.deid.honest import BINARY_VRS, BULK_VRS, TEMPORAL_VRS, TEXT_VRS, is_somebodys, same_family
 from aida_pipelines.dicom.dictionary import private_vr
 from aida_pipelines.dicom.parse import Encoding
 from aida_pipelines.dicom.values import numbers
@@ -140,4 +140,4 @@ def _one_of(values: tuple[str, ...]) -> re.Pattern[bytes] | None:
 def _nobodys(values: list[float]) -> bool:
     """Whether none of these numbers is a person's or a date, written as a binary number."""
     large = [int(abs(value)) for value in values if abs(value) >= _SMALL and value.is_integer()]
-    return all(is_honest(b"%d" % value, "DS", 0) and is_honest(b"%010d" % value, "DS", 0) for value in large)
+    return not any(is_somebodys(f"{value}") or is_somebodys(f"{value:010}") for value in large)

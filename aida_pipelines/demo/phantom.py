@@ -128,7 +128,7 @@ def ct_slices(phantom: Phantom) -> Iterator[Dataset]:
         ds.SpecificCharacterSet = "ISO_IR 192"
         ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         ds.Modality = "CT"
-        ds.Manufacturer = "Aida Phantom Works"
+        ds.Manufacturer = "Phantom Works"
         ds.ManufacturerModelName = "Phantom 1"
         ds.StudyInstanceUID, ds.SeriesInstanceUID = uid("study", seed), uid("series", seed)
         ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = uid("frame", seed), ""
@@ -184,7 +184,7 @@ def segmentation(phantom: Phantom, slices: list[Dataset]) -> Dataset:
         series_number=100,
         sop_instance_uid=uid("seg", phantom.seed),
         instance_number=1,
-        manufacturer="Aida Phantom Works",
+        manufacturer="Phantom Works",
         manufacturer_model_name="Phantom 1",
         software_versions="1",
         device_serial_number="PHANTOM-1",

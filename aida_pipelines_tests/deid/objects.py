@@ -11,12 +11,14 @@ import numpy as np
 import pydicom
 import pydicom.data
 from highdicom import ann, ko, pm, pr, seg, sr
-from PIL import Image
+from PIL import Image, ImageCms
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.sr.codedict import Code, codes
 from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 MAKER = {
     "manufacturer": "Acme", "manufacturer_model_name": "Annotator", "software_versions": "1.0", "device_serial_number": "SN0815A",
@@ -180,7 +182,7 @@ def slide(number=1, *, flavour="VOLUME", frames=4, part=None, block=1):
     image.PhotometricInterpretation, image.PixelRepresentation = "YBR_FULL_422", 0
     image.BitsAllocated, image.BitsStored, image.HighBit = 8, 8, 7
     path = Dataset()
-    path.OpticalPathIdentifier, path.ICCProfile = "1", bytes(range(128)) * 2
+    path.OpticalPathIdentifier, path.ICCProfile = "1", SRGB
     path.OpticalPathDescription = "Brightfield, set up by Svensson"
     path.IlluminationTypeCodeSequence = Sequence([coded(Code("111744", "DCM", "Brightfield illumination"))])
     path.IlluminationColorCodeSequence = Sequence([coded(Code("414298005", "SCT", "Full Spectrum"))])

@@ -106,14 +106,16 @@ def became(data_set, tag, vr):
         return str(Action.DUMMY)
     if vr in ("DA", "DT"):
         return str(Action.SHIFT_DATE) if value[8:] == before[8:] else "?"
+    if len(value) == 16 and value.isalnum():
+        return str(Action.PSEUDONYM)
     return str(Action.CLEAN_TEXT) if value.lower() == b"thorax" else "?"
 
 
 def expected(effect, vr):
     if effect == Action.SHIFT_DATE and vr in ("TM", "SH"):
         return str(Action.KEEP)  # a time of day stays when its date moves
-    if effect == Action.KEEP and vr == "CS":
-        return str(Action.CLEAN_TEXT)  # of a code that is no term of the standard its harmless words stay
+    if effect == Action.CLEAN_DEVICE or (effect == Action.KEEP and vr == "CS"):
+        return str(Action.CLEAN_TEXT)  # of what is no term of the standard or of a device harmless words stay
     return effect
 
 

@@ -5,6 +5,7 @@ from io import BytesIO
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image, ImageCms
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.sr.codedict import Code, codes
@@ -306,6 +307,13 @@ def test_dates_of_preparation_and_acquisition_keep_their_interval(profiles, deid
     assert str(after.AcquisitionDateTime)[:8] == str(after.StudyDate)
 
 
+def colours(profile):
+    """What a profile makes of some colours."""
+    picture = Image.fromarray(np.arange(768, dtype=np.uint8).reshape(16, 16, 3))
+    one = ImageCms.ImageCmsProfile(BytesIO(profile))
+    return ImageCms.profileToProfile(picture, one, ImageCms.createProfile("LAB"), outputMode="LAB").tobytes()
+
+
 def test_what_a_slide_needs_to_be_shown_and_measured_stays(profiles, deidentifier):
     before, after = slide(), written(deidentifier(profiles["pathology"]).deidentify(as_bytes(slide())))
     for keyword in (
@@ -315,7 +323,7 @@ def test_what_a_slide_needs_to_be_shown_and_measured_stays(profiles, deidentifie
     ):  # fmt: skip
         assert after[keyword].value == before[keyword].value, keyword
     (path,) = after.OpticalPathSequence
-    assert path.ICCProfile == before.OpticalPathSequence[0].ICCProfile
+    assert colours(path.ICCProfile) == colours(before.OpticalPathSequence[0].ICCProfile)
     assert path.IlluminationTypeCodeSequence[0].CodeValue == "111744"
 
 
@@ -394,7 +402,7 @@ def test_where_the_scan_is_and_what_it_measures_stays(reviewed):
     before, after = pydicom.dcmread(BytesIO(scan())), reviewed()
     for keyword in (
         "SequenceOfUltrasoundRegions", "CineRate", "FrameTime", "HeartRate", "StageNumber", "NumberOfFrames", "TransducerData",
-        "TransducerType", "FrameIncrementPointer", "DeviceSerialNumber", "ManufacturerModelName", "PixelData",
+        "TransducerType", "FrameIncrementPointer", "ManufacturerModelName", "PixelData",
     ):  # fmt: skip
         assert after[keyword].value == before[keyword].value, keyword
     assert after.BurnedInAnnotation == "NO"
