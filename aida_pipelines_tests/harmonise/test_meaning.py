@@ -107,7 +107,7 @@ def test_a_maker_has_one_name(words, said, value):
 
 def test_a_new_maker_is_a_term_to_be_mapped(words):
     found = meaning.manufacturer(header(manufacturer="Phantom Works"), words("manufacturer"))
-    assert found.unmapped == ("manufacturer", "aida phantom works")
+    assert found.unmapped == ("manufacturer", "phantom works")
 
 
 # --- sequence type ----------------------------------------------------------------------------------
