@@ -26,12 +26,6 @@ def birth_days(digits: str) -> Iterator[str]:
         yield f"{century}{digits[:4]}{day - 60 if day > 60 else day:02}"
 
 
-def digit_runs(text: str) -> Iterator[str]:
-    """Runs of six digits or more, without what stands between them."""
-    for match in _DIGITS.finditer(text):
-        yield re.sub(r"\D", "", match.group())
-
-
 def subscriber(telephone: str) -> str:
     """A telephone number without country code and leading zeros; empty if it is too short to tell anyone."""
     digits = re.sub(r"\D", "", telephone)
