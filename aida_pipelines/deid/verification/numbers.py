@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 _RUN = re.compile(r"(?<!\d)\d(?:[ \t\-/+().]{0,2}\d){9,11}(?!\d)")
-_DIGITS = re.compile(r"\d(?:[ \t\-/+().]{0,2}\d){5,}")
 
 
 def personal_numbers(text: str) -> Iterator[str]:
