@@ -137,6 +137,32 @@ def held_item(refined: ObjectStore, item: str) -> HeldItem:
     )
 
 
+def waits_for(raw: ObjectStore, refined: ObjectStore, item: HeldItem) -> list[str]:
+    """Ids of the undecided findings because of which a ``study-held`` item is held; of any other item none.
+
+    Which study an item is of is known in the raw zone only.
+    """
+    receipt = read_receipt(refined, Stage.DEIDENTIFICATION, item.delivery)
+    ingested = read_receipt(raw, Stage.RAW_INGEST, item.delivery)
+    if item.reason != "study-held" or receipt is None or ingested is None:
+        return []
+    rejections = iter_rows(refined, receipt.table("rejections").key, ["id", "ordinal", "reason", "outcome"])
+    ids = {
+        row["ordinal"]: row["id"]
+        for row in rejections
+        if row["id"] == item.id
+        or (row["reason"] == "verification-failed" and row["outcome"] == Outcome.QUARANTINED)
+    }
+    files = iter_rows(raw, ingested.table("files").key, ["ordinal", "study_instance_uid"])
+    studies = {
+        ids[row["ordinal"]]: (row["study_instance_uid"] or "").split("\\")[0]
+        for row in files
+        if row["ordinal"] in ids
+    }
+    own = studies.pop(item.id, None)
+    return sorted(found for found, study in studies.items() if study == own)
+
+
 def quarantine_counts(refined: ObjectStore) -> dict[str, int]:
     """Undecided items by reason code, the most frequent first."""
     counts = Counter(item.reason for item in held_items(refined))

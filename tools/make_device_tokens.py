@@ -61,7 +61,7 @@ SCANNERS = {
         technologies technology test thales toshiba trex ultrasound uih united imaging varex varian ventana
         vidar vieworks vingmed vital volpara winn zeiss ab ag as bv kk sa spa development industrial
         electronics electric equipment general instruments international group division butterfly clarius
-        network mobile health phantom works
+        echonous healcerion konted network mobile health phantom works
     """,
     "model": """
         achieva acquity activion advantage aera affiniti airis allura altea altaire altura ambition amira

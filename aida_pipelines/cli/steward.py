@@ -65,15 +65,23 @@ def list_(as_json: JsonFlag = False) -> None:
 def show(
     item: Annotated[str, typer.Argument(help="Id from `aida quarantine list`.")], as_json: JsonFlag = False
 ) -> None:
-    """One held item: why, what can be done, and where its bytes lie in the raw zone."""
-    from aida_pipelines.cli.zones import refined_zone
-    from aida_pipelines.status import held_item
+    """One held item: why, what can be done, and where its bytes lie in the raw zone.
 
-    found = held_item(refined_zone(), item).model_dump(mode="json")
+    Of a study-held one, also which findings it waits for, on a machine that has the raw zone.
+    """
+    from aida_pipelines.cli.zones import raw_zone_if_any, refined_zone
+    from aida_pipelines.status import held_item, waits_for
+
+    raw, refined = raw_zone_if_any(), refined_zone()
+    held = held_item(refined, item)
+    found = held.model_dump(mode="json")
+    if raw is not None and (findings := waits_for(raw, refined, held)):
+        found["waits_for"] = findings
     if as_json:
         emit_json(found)
     else:
-        emit_table([{"": name, "value": value} for name, value in found.items()])
+        shown = found | {"waits_for": ", ".join(findings)} if "waits_for" in found else found
+        emit_table([{"": name, "value": value} for name, value in shown.items()])
 
 
 @quarantine.command()

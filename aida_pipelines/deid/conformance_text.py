@@ -14,6 +14,7 @@ from aida_pipelines.contracts.profile import Action, DateMode, DeidProfile, Opti
 from aida_pipelines.deid.admission import MAX_TISSUE_MM
 from aida_pipelines.deid.conformance import GONE_THROUGH, AttributeAction, PrivateAction, Statement
 from aida_pipelines.deid.document import Block, Bullets, Cell, Document, Grid, Section
+from aida_pipelines.deid.engine import METHOD_CODES
 from aida_pipelines.deid.pseudonym import KEY_BYTES
 from aida_pipelines.deid.timeline import MAX_SHIFT_DAYS, MAX_STRETCH, MIN_STRETCH
 from aida_pipelines.deid.verify import sight_of
@@ -120,13 +121,31 @@ def _options(statement: Statement) -> tuple[Block, ...]:
             option.code,
             option.meaning,
             "yes" if option.claimed else "no",
-            "" if option.claimed else "offered to other profiles" if option.offered else "not offered",
+            _stricter(statement, option.code)
+            if option.claimed
+            else "offered to other profiles"
+            if option.offered
+            else "not offered",
         )
         for option in statement.options
     )
     return (
         "Claimed are the methods of PS3.16 CID 7050 that say yes. The same codes are in every instance that comes out.",
         Grid(("code (DCM)", "method", "claimed", ""), rows),
+    )
+
+
+def _stricter(statement: Statement, code: str) -> str:
+    """How many of the attributes that a claimed option keeps the profile does not keep; empty if none."""
+    option = next(
+        (str(option) for option, (value, _) in METHOD_CODES.items() if option and value == code), ""
+    )
+    kept = [row.effect for row in statement.attributes if row.options.get(option) == "K"]
+    others = sum(effect not in (str(Action.KEEP), GONE_THROUGH) for effect in kept)
+    return (
+        f"stricter: {others} of the {len(kept)} attributes that it keeps are not kept as they are"
+        if others
+        else ""
     )
 
 

@@ -36,8 +36,10 @@ from aida_pipelines.deid.instance import (
 )
 from aida_pipelines.deid.keys import DomainKey
 from aida_pipelines.dicom.attributes import Attributes
-from aida_pipelines.dicom.parse import parse_file
+from aida_pipelines.dicom.parse import Source, parse_file
 from aida_pipelines.errors import InstanceOutcome, StorageError, UsageError
+from aida_pipelines.ingest.header import is_media_directory
+from aida_pipelines.ingest.names import is_operating_systems
 from aida_pipelines.parallel import ordered_map
 from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS
@@ -115,7 +117,7 @@ class _Worker:
             result = self._process(source)
         except InstanceOutcome as outcome:
             study = _study_of(Attributes(parse_file(source))) if outcome.reason == _FINDING else ""
-            return FileResult(sha256_of(source), study, outcome.reason)
+            return FileResult(sha256_of(source), study, _said(outcome.reason, source, path.as_posix()))
         temporary = self._work / f"{number}.instance"
         written = write(result, temporary, source=source)
         old = Attributes(result.source)
@@ -133,6 +135,17 @@ class _Worker:
             patient=(str(old.first("PatientID") or ""), result.subject),
             done=self._done(result.changes),
         )
+
+
+def _said(reason: str, source: Source, path: str) -> str:
+    """What a delivery would be told of the same file: what is no instance is told apart as by raw ingest."""
+    if is_media_directory(source):
+        return "media-directory"
+    if reason != "not-dicom":
+        return reason
+    if is_operating_systems(path):
+        return "operating-system-file"
+    return reason if source else "empty-file"
 
 
 def _study_of(attributes: Attributes) -> str:
@@ -199,7 +212,6 @@ def deidentify_folder(
     """
     from aida_pipelines.deid.folder_report import Report  # PyArrow: not for the processes
 
-    _check_folders(src, dst, report_dir)
     key = DomainKey.of(key_file, domain)
     recipe = Recipe(
         profile=profile,
@@ -209,6 +221,7 @@ def deidentify_folder(
         issuer=issuer,
     )
     try:
+        _check_folders(src, dst, report_dir)
         dst.mkdir(parents=True, exist_ok=True)
         sweep_scratch(dst)
         counts: Counter[str] = Counter()
@@ -277,15 +290,20 @@ def _all_worked_on(results: Iterable[FileResult], folder: Path) -> Iterator[tupl
 
 
 def _check_folders(src: Path, dst: Path, report_dir: Path | None) -> None:
+    # Paths are not repeated: folders are named after patients, and what is said here ends in logs.
     if not src.is_dir():
-        raise UsageError(f"{src} is not a folder.", way_out="Give a folder with DICOM files.")
-    if next(_files(src), None) is None:
-        raise UsageError(f"{src} has no files.", way_out="Give a folder with DICOM files.")
-    for other in (dst, report_dir):
-        if other is not None and other.resolve().is_relative_to(src.resolve()):
+        raise UsageError("SRC is not a folder.", way_out="Give a folder with DICOM files.")
+    for name, other in (("DST", dst), ("The report's folder", report_dir)):
+        if other is None:
+            continue
+        if other.resolve().is_relative_to(src.resolve()):
             raise UsageError(
-                f"{other} lies in {src}: results would be taken for input.", way_out="Name another folder."
+                f"{name} lies in SRC: results would be taken for input.", way_out="Name another folder."
             )
+        if other.exists() and not other.is_dir():
+            raise UsageError(f"{name} is there and is no folder.", way_out="Name a folder.")
+    if next(_files(src), None) is None:
+        raise UsageError("SRC has no files.", way_out="Give a folder with DICOM files.")
 
 
 def _files(folder: Path) -> Iterator[Path]:

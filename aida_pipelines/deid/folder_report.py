@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.lib import StringBuilder
 
 from aida_pipelines.contracts.profile import DeidProfile
 from aida_pipelines.deid.folder import FileResult, FolderSummary
@@ -132,6 +133,13 @@ class Report:
             path.replace(self._folder / path.name)
 
 
+def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
+    """Strings, or what can be read from strings. ``pa.array`` would import pandas where it is installed (40 MB)."""
+    builder = StringBuilder()
+    builder.append_values([value if value is None else str(value) for value in values])
+    return builder.finish().cast(kind)
+
+
 class _Table:
     """A Parquet file, written a few rows at a time in bounded memory."""
 
@@ -153,7 +161,7 @@ class _Table:
             self._flush()
 
     def _flush(self) -> None:
-        columns = [pa.array(c, f.type) for c, f in zip(self._columns, self._schema, strict=True)]
+        columns = [_array(c, f.type) for c, f in zip(self._columns, self._schema, strict=True)]
         self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
         for column in self._columns:
             column.clear()

@@ -87,7 +87,7 @@ def sight_of(profile: DeidProfile, ordinary: Iterable[str]) -> Sight:
         ordinary=frozenset(ordinary),
         institutions=Option.RETAIN_INSTITUTION_IDENTITY not in profile.options,
         stations=not devices_kept or "StationName" in cleaned,
-        devices=not devices_kept,
+        devices=not devices_kept or "DeviceSerialNumber" in cleaned,
     )
 
 

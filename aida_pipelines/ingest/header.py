@@ -47,6 +47,12 @@ def is_part_10(head: Source) -> bool:
     return bytes(head[128:132]) == b"DICM"
 
 
+def is_media_directory(data: Source) -> bool:
+    """Whether it is a DICOMDIR, by what its file meta information says, however broken the rest is."""
+    media = _MEDIA_SOP_CLASS.search(bytes(data[128:1024])) if is_part_10(data) else None
+    return media is not None and media[1].decode() == _MEDIA_STORAGE_DIRECTORY
+
+
 def holds_a_data_set(data: Source) -> bool:
     """Whether it is DICOM, readable or not, with or without preamble and file meta information."""
     if is_part_10(data):
@@ -69,8 +75,7 @@ def read_header(data: Source) -> Header:
             ``pixel-data-truncated``, ``no-sop-class``, ``no-patient-id`` (and no study either, see
             docs/deliveries.md).
     """
-    media = _MEDIA_SOP_CLASS.search(bytes(data[128:1024])) if is_part_10(data) else None
-    if media and media[1].decode() == _MEDIA_STORAGE_DIRECTORY:
+    if is_media_directory(data):
         raise Reject("media-directory")
     try:
         parsed = parse_file(data)

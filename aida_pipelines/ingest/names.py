@@ -12,6 +12,12 @@ from aida_pipelines.errors import UsageError
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{2,62}")
 _PERSONAL_NUMBER = re.compile(r"(?<!\d)(?:\d{2})?(\d{6})[-_]?(\d{4})(?!\d)")
 _DRIVE = re.compile(r"[A-Za-z]:")
+_OPERATING_SYSTEM = re.compile(
+    r"(^|/)(\.DS_Store|\._[^/]*|__MACOSX/.*|\.Spotlight-V100/.*|\.Trashes(/.*)?|\.fseventsd/.*"
+    r"|Thumbs\.db|ehthumbs\.db|desktop\.ini|\$RECYCLE\.BIN/.*|System Volume Information/.*|\.directory)$",
+    re.IGNORECASE,
+)
+"""What macOS, Windows and KDE leave in folders that they show."""
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories that a terminal obeys, reorders or hides instead of showing (UAX #44)."""
 
@@ -55,6 +61,11 @@ def _is_personal_number(digits: str) -> bool:
         return False
     doubled = (int(digit) * (2 - index % 2) for index, digit in enumerate(digits))
     return sum(product // 10 + product % 10 for product in doubled) % 10 == 0
+
+
+def is_operating_systems(path: str) -> bool:
+    """Whether a file that is nothing else is one of those; ``path`` is relative, with ``/``."""
+    return _OPERATING_SYSTEM.search(path) is not None
 
 
 def recorded_name(name: bytes | str) -> str:

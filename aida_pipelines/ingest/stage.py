@@ -7,7 +7,6 @@ delivery.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from aida_pipelines.ingest.clinical import ClinicalTables
 from aida_pipelines.ingest.content import Content, Object, look, open_worker
 from aida_pipelines.ingest.deliveries import Delivery, earlier_deliveries, manifest_key, read_delivery
 from aida_pipelines.ingest.header import Header
+from aida_pipelines.ingest.names import is_operating_systems
 from aida_pipelines.parallel import ordered_map
 from aida_pipelines.progress import track
 from aida_pipelines.reasons import REASONS, Outcome
@@ -44,13 +44,6 @@ TABLE = "files"
 
 _MEMORY = "400MB"
 _BATCH_ROWS = 2_000
-
-_OPERATING_SYSTEM = re.compile(
-    r"(^|/)(\.DS_Store|\._[^/]*|__MACOSX/.*|\.Spotlight-V100/.*|\.Trashes(/.*)?|\.fseventsd/.*"
-    r"|Thumbs\.db|ehthumbs\.db|desktop\.ini|\$RECYCLE\.BIN/.*|System Volume Information/.*|\.directory)$",
-    re.IGNORECASE,
-)
-"""What macOS, Windows and KDE leave in folders that they show."""
 
 
 def inputs(delivery: str, *, raw: ObjectStore, contracts: Contracts) -> dict[str, str]:
@@ -198,7 +191,7 @@ def _verdict(path: str, content: Content) -> dict[str, Any]:
         return {"kind": "clinical", "clinical_table": content.clinical.table, "reason": reason}
     if content.reason in ("not-dicom", "empty-file"):
         # Only now the name counts: an image that is called Thumbs.db is an image.
-        system = _OPERATING_SYSTEM.search(path) is not None
+        system = is_operating_systems(path)
         return {"kind": "other", "reason": "operating-system-file" if system else content.reason}
     return {"kind": "dicom", "reason": content.reason}
 

@@ -10,10 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel
@@ -22,6 +20,9 @@ from aida_pipelines.storage.disk import is_full, no_space
 from aida_pipelines.storage.objects import sha256_of_file
 from aida_pipelines.storage.scratch import scratch
 from aida_pipelines.storage.store import ObjectStore
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Row = Mapping[str, Any]
 
@@ -143,6 +144,8 @@ def _column(field: pa.Field, batch: Sequence[Row]) -> pa.Array:
 
 def _sorted(spool: Path, order_by: Sequence[str], folder: Path) -> Iterator[pa.RecordBatch]:
     """The spool's rows in order; all columns break ties, so that the order they came in shows nowhere."""
+    import duckdb  # here and below, because who only reads rows needs neither (30 MB each)
+
     order = ", ".join(f'"{name}" NULLS LAST' for name in order_by)
     with duckdb.connect(
         config={"threads": "1", "memory_limit": _SORT_MEMORY, "temp_directory": str(folder / "spill")}
@@ -173,6 +176,8 @@ def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 @contextmanager
 def _explaining(folder: Path) -> Iterator[None]:
     """Say in words when the scratch folder's disk is full; pass on anything else (rows are the caller's)."""
+    import duckdb
+
     try:
         yield
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
@@ -183,6 +188,8 @@ def _explaining(folder: Path) -> Iterator[None]:
 
 def scan(store: ObjectStore, key: str) -> pl.LazyFrame:
     """A lazy frame over one table file, or over many with ``*`` in the key."""
+    import polars as pl
+
     return pl.scan_parquet(
         store.uri(key), storage_options=store.storage_options(), hive_partitioning=False, glob="*" in key
     )

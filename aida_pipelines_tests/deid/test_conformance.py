@@ -252,8 +252,22 @@ def test_content_rules_of_the_profile_are_stated_with_their_reasons(stated, prof
 def test_what_a_profile_retains_is_not_looked_for(stated, profile, tokens):
     sentences = " ".join(looked_for(profile))
     assert ("institutions" in sentences) == (Option.RETAIN_INSTITUTION_IDENTITY not in profile.options)
-    assert ("serial numbers" in sentences) == (Option.RETAIN_DEVICE_IDENTITY not in profile.options)
+    tokens_for_devices = any(
+        rule.action is Action.PSEUDONYM and "DeviceSerialNumber" in rule.attributes for rule in profile.rules
+    )
+    assert ("serial numbers" in sentences) == (
+        Option.RETAIN_DEVICE_IDENTITY not in profile.options or tokens_for_devices
+    )
     assert ("UIDs, and" in sentences) == (Option.RETAIN_UIDS not in profile.options)
+
+
+def test_of_a_claimed_option_it_is_said_where_the_profile_is_stricter(stated, profile):
+    said = as_markdown(statement_document(stated))
+    rows = [row for row in stated.attributes if row.options.get("retain-device-identity") == "K"]
+    stricter = [row for row in rows if row.effect not in ("keep", GONE_THROUGH)]
+    claimed = Option.RETAIN_DEVICE_IDENTITY in profile.options
+    assert bool(stricter) == claimed
+    assert (f"stricter: {len(stricter)} of the {len(rows)} attributes" in said) == claimed
 
 
 def test_every_way_with_dates_has_its_words(research):

@@ -4,7 +4,11 @@ import csv
 import filecmp
 import hashlib
 import json
+import os
+import re
 import stat
+import subprocess
+import sys
 from collections import Counter
 from html import unescape
 from types import SimpleNamespace
@@ -20,6 +24,7 @@ from aida_pipelines.dicom.parse import parse_file
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines.errors import Quarantine, UsageError
 from aida_pipelines.reasons import REASONS
+from aida_pipelines_tests.deid.conftest import CONTRACTS
 
 
 def sha256(path):
@@ -28,8 +33,8 @@ def sha256(path):
 
 @pytest.fixture(scope="module")
 def contracts(request):
-    path = request.config.rootpath / "data_contracts" / "vocabularies" / "descriptor_tokens.csv"
-    return SimpleNamespace(vocabulary=lambda name: load_vocabulary(path))
+    folder = request.config.rootpath / "data_contracts" / "vocabularies"
+    return SimpleNamespace(vocabulary=lambda name: load_vocabulary(folder / f"{name}.csv"))
 
 
 @pytest.fixture
@@ -185,16 +190,63 @@ def test_of_two_files_of_one_instance_the_first_is_taken(
     assert summary.reasons["conflicting-instance"] == 1
 
 
-@pytest.mark.parametrize("wrong", ["missing", "empty", "inside", "key"])
-def test_wrong_use_changes_nothing(src, tmp_path, research, contracts, key_file, wrong):
-    out = src / "out" if wrong == "inside" else tmp_path / "out"
-    folder = {"missing": tmp_path / "none", "empty": tmp_path / "empty"}.get(wrong, src)
-    (tmp_path / "empty").mkdir()
+@pytest.mark.parametrize("wrong", ["missing", "empty", "inside", "a file", "key"])
+def test_wrong_use_changes_nothing_and_no_folder_is_named(
+    src, tmp_path, research, contracts, key_file, wrong
+):
+    """Folders are named after patients; what is said of them ends in logs."""
+    out = (src if wrong == "inside" else tmp_path) / "Anna Svensson"
+    folder = {"missing": tmp_path / "Svensson", "empty": tmp_path / "Svensson 1"}.get(wrong, src)
+    (tmp_path / "Svensson 1").mkdir()
+    if wrong == "a file":
+        out.write_text("")
     if wrong == "key":
         key_file.chmod(0o644)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as error:
         deidentify_folder(folder, out, profile=research, contracts=contracts, key_file=key_file)
-    assert not out.exists()
+    assert "Svensson" not in str(error.value)
+    assert not out.is_dir()
+
+
+def test_what_is_no_instance_is_told_apart_as_in_a_delivery(tmp_path, bundled, research, contracts, key_file):
+    src = tmp_path / "in"
+    (src / "__MACOSX").mkdir(parents=True)
+    for name in ("DICOMDIR", "DICOMDIR-bigEnd", "DICOMDIR-nooffset"):
+        (src / name).write_bytes((bundled / "dicomdirtests" / name).read_bytes())
+    for name in ("Thumbs.db", ".DS_Store", "__MACOSX/x", "notes.txt"):
+        (src / name).write_bytes(b"x" * 200)
+    (src / "none.dcm").write_bytes(b"")
+    summary = deidentify_folder(
+        src, tmp_path / "out", profile=research, contracts=contracts, key_file=key_file
+    )
+    assert summary.reasons == {
+        "empty-file": 1, "media-directory": 3, "not-dicom": 1, "operating-system-file": 3
+    }  # fmt: skip
+    assert summary.counts == {"received": 8, "refined": 0, "quarantined": 2, "rejected": 6}
+
+
+def test_the_command_takes_less_than_200_mib_beside_its_processes_with_a_report(src, tmp_path):
+    script = """
+from pathlib import Path
+from aida_pipelines.cli.main import app
+app(standalone_mode=False)
+print(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")))
+"""
+    create_key(tmp_path / "key")
+    call = [
+        "deidentify",
+        src,
+        tmp_path / "out",
+        "--key-file",
+        tmp_path / "key",
+        "--report",
+        tmp_path / "report",
+    ]
+    environment = {**os.environ, "AIDA_HOME": str(tmp_path / "home"), "AIDA_CONTRACTS": str(CONTRACTS)}
+    said = subprocess.run(
+        [sys.executable, "-c", script, *call], check=True, capture_output=True, text=True, env=environment
+    )
+    assert int(re.search(r"VmHWM:\s+(\d+) kB", said.stdout)[1]) < 200 * 1024
 
 
 @pytest.mark.shared

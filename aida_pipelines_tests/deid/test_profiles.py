@@ -406,6 +406,7 @@ def test_where_the_scan_is_and_what_it_measures_stays(reviewed):
     ):  # fmt: skip
         assert after[keyword].value == before[keyword].value, keyword
     assert after.BurnedInAnnotation == "NO"
+    assert after.DeviceSerialNumber == reviewed().DeviceSerialNumber != before.DeviceSerialNumber
 
 
 def test_what_was_typed_at_the_scanner_goes(reviewed):
@@ -416,7 +417,9 @@ def test_what_was_typed_at_the_scanner_goes(reviewed):
     assert not [element for element in after if element.tag.is_private]
 
 
-@pytest.mark.parametrize("maker", ["Butterfly Network Inc", "CLARIUS MOBILE HEALTH"])
+@pytest.mark.parametrize(
+    "maker", ["Butterfly Network Inc", "CLARIUS MOBILE HEALTH", "EchoNous", "HEALCERION", "Konted"]
+)
 def test_a_scanner_on_a_telephone_does_not_tell_whose_it_is(reviewed, maker):
     after = reviewed(Manufacturer=maker, DeviceUID="1.2.752.4711.80")
     assert "DeviceSerialNumber" not in after

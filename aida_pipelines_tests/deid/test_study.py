@@ -24,6 +24,7 @@ from aida_pipelines.deid.folder import deidentify_folder
 from aida_pipelines.deid.study import whole_studies
 from aida_pipelines.errors import NotFoundError, UsageError
 from aida_pipelines.ingest.decisions import decide
+from aida_pipelines.status import held_item, waits_for
 from aida_pipelines.storage.tables import iter_rows
 from aida_pipelines_tests.deid.test_stage import ID, NOW, Hub
 
@@ -168,6 +169,23 @@ def test_what_waits_for_its_study_can_be_rejected_but_not_released(hub):
     receipt = hub.run()
     assert receipt.counts["refined"] == 13
     assert held_by(hub, "rejected-by-steward") == [item]
+
+
+def test_a_steward_is_told_which_finding_an_instance_waits_for(tmp_path, contracts, write):
+    for study, place in ((FIRST, 3), (SECOND, 1)):
+        write(tmp_path / "in", study, 5, {place: NAMES_HER})
+    hub = Hub(tmp_path / "hub", contracts)
+    hub.deliver(tmp_path / "in")
+    hub.run()
+    assert len(held_by(hub, "study-held")) == 8
+    waiting = {
+        item: waits_for(hub.raw, hub.refined, held_item(hub.refined, item))
+        for item in held_by(hub, "study-held")
+    }
+    assert {len(findings) for findings in waiting.values()} == {1}
+    findings = held_by(hub, "verification-failed")
+    assert sorted({one for some in waiting.values() for one in some}) == sorted(findings)
+    assert waits_for(hub.raw, hub.refined, held_item(hub.refined, findings[0])) == []
 
 
 def test_a_study_that_passed_before_and_is_held_now_is_pointed_at_no_more(hub, contracts, request):

@@ -326,6 +326,60 @@ def test_values_that_are_not_what_they_say_are_noticed(
     assert verifier(research).findings(result)
 
 
+@pytest.mark.parametrize("tag", [0x00080070, 0x00081090, 0x00181020, 0x00181210, 0x00180024])
+def test_a_cleaner_of_devices_texts_that_cleans_nothing_is_noticed(
+    deidentifier, verifier, research, instance, tag
+):
+    one = deidentifier(research)
+    one._devices = SimpleNamespace(values=list)
+    source = instance(KNOWN | {tag: (vr_of(tag), b"MAGNETOM Zackrisson")})
+    assert outcome(one, verifier, research, source) == "held"
+
+
+@pytest.mark.parametrize("depth", ["at the top", "in a sequence"])
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [
+        (0x00480106, "SH", NAME),
+        (0x00209056, "SH", NAME),
+        (0x00181000, "LO", b"KX471190086"),
+        (0x00181008, "LO", b"KX471190086"),
+    ],
+)
+def test_identifiers_that_become_no_token_are_noticed(
+    deidentifier, verifier, research, instance, monkeypatch, tag, vr, value, depth
+):
+    inner = encode_item(encode_element(tag, vr, value, EXPLICIT), EXPLICIT)
+    extra = {tag: (vr, value)} if depth == "at the top" else {KEPT_SEQUENCE: ("SQ", inner)}
+    source = instance(KNOWN | extra)
+    assert value not in deidentifier(research).deidentify(source).header
+    monkeypatch.setattr(engine._Rewriter, "_token", lambda self, kind, text, vr: text.encode("ascii"))
+    result = deidentifier(research).deidentify(source)
+    assert value in result.header
+    assert verifier(research).findings(result)
+
+
+@pytest.mark.parametrize("tag", sorted(CODE_TAGS))
+def test_codes_that_are_taken_for_public_are_noticed(
+    deidentifier, verifier, any_profile, instance, monkeypatch, tag
+):
+    monkeypatch.setattr(
+        engine._Rewriter, "_public", lambda self, element, *_: self._parsed.value(element).rstrip(b" ")
+    )
+    inner = encode_item(encode_element(tag, vr_of(tag), NAME, EXPLICIT), EXPLICIT)
+    result = deidentifier(any_profile).deidentify(instance(KNOWN | {KEPT_SEQUENCE: ("SQ", inner)}))
+    assert NAME in result.header
+    assert verifier(any_profile).findings(result)
+
+
+def test_a_profile_of_colours_that_is_copied_is_noticed(
+    deidentifier, verifier, research, instance, monkeypatch
+):
+    monkeypatch.setattr(engine, "rebuilt", lambda profile: profile)
+    source = instance(KNOWN | {0x00282000: ("OB", IDENTIFYING["OB"])})
+    assert outcome(deidentifier(research), verifier, research, source) == "held"
+
+
 def test_ages_that_are_not_aggregated_are_noticed(deidentifier, verifier, research, instance, monkeypatch):
     source = instance({0x00101010: ("AS", b"097Y")})
     verifier(research).verify(deidentifier(research).deidentify(source))

@@ -27,7 +27,13 @@ _DAY_MONTH = re.compile(
 _MONTH_DAY = re.compile(
     rf"({_MONTH})[\s\-/._,]*(\d{{1,2}})(?:st|nd|rd|th|:?[ea])?[\s\-/._,']+(\d{{4}}|\d{{2}})(?!\d)"
 )
+_CTIME = re.compile(
+    rf"({_MONTH})\s+(\d{{1,2}})\s+\d{{1,2}}:\d{{2}}(?::\d{{2}})?\s+(?:[a-z]{{3,4}}\s+)?(\d{{4}})(?!\d)"
+)
 _YEAR_MONTH = re.compile(rf"(?<!\d)(\d{{4}})[\s\-/._,]*({_MONTH})[\s\-/._,]*(\d{{1,2}})(?!\d)")
+_IN_WORDS = ((_DAY_MONTH, (3, 2, 1)), (_MONTH_DAY, (3, 1, 2)), (_CTIME, (3, 1, 2)), (_YEAR_MONTH, (1, 2, 3)))
+"""With months as words; and which groups are year, month and day."""
+
 _WEEK = re.compile(r"(?<!\d)(\d{4})-?w(\d{2})-?([1-7])(?!\d)")
 _ORDINAL = re.compile(r"(?<!\d)(\d{4})-(\d{3})(?!\d)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,12 +52,9 @@ def _days(text: str) -> Iterator[str]:
                 yield from _valid(year, month, day)
     for match in _COMPACT.finditer(text):
         yield from _compact(match.group())
-    for match in _DAY_MONTH.finditer(text):
-        yield from _valid(match[3], match[2], match[1])
-    for match in _MONTH_DAY.finditer(text):
-        yield from _valid(match[3], match[1], match[2])
-    for match in _YEAR_MONTH.finditer(text):
-        yield from _valid(match[1], match[2], match[3])
+    for pattern, (first, second, third) in _IN_WORDS:
+        for match in pattern.finditer(text):
+            yield from _valid(match[first], match[second], match[third])
     for match in _WEEK.finditer(text):
         try:
             yield date.fromisocalendar(*map(int, match.groups())).strftime("%Y%m%d")

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 _RUN = re.compile(r"(?<!\d)\d(?:[ \t\-/+().]{0,2}\d){9,11}(?!\d)")
-_DIGITS = re.compile(r"\d(?:[ \t\-/+().]{0,2}\d){5,}")
 
 
 def personal_numbers(text: str) -> Iterator[str]:
@@ -24,12 +23,6 @@ def birth_days(digits: str) -> Iterator[str]:
     day = int(digits[4:6])
     for century in ("19", "20"):
         yield f"{century}{digits[:4]}{day - 60 if day > 60 else day:02}"
-
-
-def digit_runs(text: str) -> Iterator[str]:
-    """Runs of six digits or more, without what stands between them."""
-    for match in _DIGITS.finditer(text):
-        yield re.sub(r"\D", "", match.group())
 
 
 def subscriber(telephone: str) -> str:
