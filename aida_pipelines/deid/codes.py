@@ -39,7 +39,8 @@ _OTHERS = "99SDM BARI C4 FMA HL7V2 ISO_OID ITIS_TSN L LN MDC MSH NDC NEU PUBCHEM
 SCHEMES = frozenset(_SHAPES).union(_OTHERS.split())
 """Designators that PS3.16 has registered, as far as they occur; and ``L``, a local one."""
 
-_VERSION = re.compile(r"\d{1,2}(\.\d{1,2}){0,2}|20\d\d(0[1-9]|1[0-2])\d\d")
+_VERSION = re.compile(r"\d{1,2}(\.\d{1,2}){0,2}|20\d\d(?:(?:0[1-9]|1[0-2])01|0131|0731)")
+"""A day is one on which editions appear; on others patients are examined as well."""
 
 
 @lru_cache(maxsize=4096)
@@ -63,7 +64,7 @@ def is_scheme(designator: str) -> bool:
 
 
 def is_version(text: str) -> bool:
-    """Whether a Coding Scheme Version is a short number, or a day of this century."""
+    """Whether a Coding Scheme Version is a short number, or the day of an edition."""
     return _VERSION.fullmatch(text) is not None
 
 

@@ -45,9 +45,9 @@ from aida_pipelines.deid.content import (
     refers_by_position,
 )
 from aida_pipelines.deid.dates import moved_value
-from aida_pipelines.deid.descriptors import DescriptorCleaner, unified, without_spelt_out
+from aida_pipelines.deid.descriptors import DescriptorCleaner, say_a_number, unified, without_spelt_out
 from aida_pipelines.deid.devices import DeviceCleaner
-from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest
+from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest, is_nobodys
 from aida_pipelines.deid.icc import rebuilt
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
@@ -727,6 +727,8 @@ class _Rewriter:
         if element.tag == _ICC_PROFILE and action is Action.KEEP:
             return rebuilt(value)
         if action is Action.KEEP:
+            if vr in BINARY_VRS and not is_nobodys(numbers(value, vr, element.encoding)):
+                return None
             return self._kept(value, vr, element.tag, charset)
         if action is Action.EMPTY or not value.strip(b"\0 "):
             return b""
@@ -769,7 +771,7 @@ class _Rewriter:
         parts = [unified(part).strip() for part in text.split("\\")]
         coded = [part if _is_coded(part) else "" for part in parts]
         # What nobody reads in one value may be spelt out over many.
-        if sum(map(len, filter(str.isdigit, coded))) > _MAX_CODED_DIGITS:
+        if sum(map(len, filter(str.isdigit, coded))) > _MAX_CODED_DIGITS or say_a_number(coded):
             coded = ["" if part.isdigit() else part for part in coded]
         coded = without_spelt_out(coded)
         words = self._cleaner.values(["" if _is_coded(part) else part for part in parts])
@@ -801,13 +803,12 @@ class _Rewriter:
 
     def _tokens(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
         """Opaque identifiers: a token for each; what is too short to identify anyone stays."""
-        return b"\\".join(
-            self._token("identifier", text.strip("\0 "), vr)
-            for text in decode_text(value, vr, charset).split("\\")
-        )
+        texts = [text.strip("\0 ") for text in decode_text(value, vr, charset).split("\\")]
+        short = not say_a_number(texts)
+        return b"\\".join(self._token("identifier", text, vr, short=short) for text in texts)
 
-    def _token(self, kind: str, text: str, vr: str) -> bytes:
-        if not text or _SHORT_NUMBER.fullmatch(text):
+    def _token(self, kind: str, text: str, vr: str, *, short: bool = True) -> bytes:
+        if not text or (short and _SHORT_NUMBER.fullmatch(text)):
             return text.encode("ascii")
         token = self._pseudonyms.token(kind, text)
         return (f"urn:x-aida:{token}" if vr == "UR" else token.upper() if vr == "CS" else token).encode(
