@@ -10,6 +10,7 @@ import re
 from functools import cache, lru_cache
 from typing import cast
 
+from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS
 from aida_pipelines.deid.pseudonym import is_personal_number
 
 CODE_VALUE, SCHEME, SCHEME_VERSION = 0x00080100, 0x00080102, 0x00080103
@@ -46,7 +47,7 @@ _VERSION = re.compile(r"\d{1,2}(\.\d{1,2}){0,2}|20\d\d(?:(?:0[1-9]|1[0-2])01|013
 @lru_cache(maxsize=4096)
 def is_public(scheme: str, code: str) -> bool:
     """Whether a code is one of a public scheme."""
-    if code in _known().get(scheme, ()):
+    if code in _known().get(scheme, ()) or code in _of_table().get(scheme, ()):
         return True
     if scheme == "SCT":
         return _is_snomed(code)
@@ -60,12 +61,21 @@ def is_public(scheme: str, code: str) -> bool:
 
 def is_scheme(designator: str) -> bool:
     """Whether a Coding Scheme Designator is a registered one."""
-    return designator in SCHEMES
+    return designator in SCHEMES or designator in _of_table()
 
 
 def is_version(text: str) -> bool:
     """Whether a Coding Scheme Version is a short number, or the day of an edition."""
     return _VERSION.fullmatch(text) is not None
+
+
+@cache
+def _of_table() -> dict[str, frozenset[str]]:
+    """The concepts of PS3.15 table E.3.4-1, by scheme."""
+    return {
+        scheme: frozenset(item.code for item in ITEMS if item.scheme == scheme)
+        for scheme in {i.scheme for i in ITEMS}
+    }
 
 
 @cache

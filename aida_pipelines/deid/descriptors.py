@@ -77,7 +77,7 @@ class DescriptorCleaner:
     def _once(self, text: str) -> str:
         text = _JOINED_NUMBERS.sub("?", without_numbers_of_persons(ENCODED.sub("?", text)))
         text = SPELT_OUT.sub("?", _NUMBERS_IN_A_ROW.sub("?", text))
-        text = _INITIALS.sub(self._abbreviation, text)
+        text = without_initials(text, self._tokens)
         kept, last_kept = [], True
         for match in _WORD.finditer(text):
             # A bare number behind a word that goes is part of it: house numbers, post codes, numbers of wards.
@@ -107,11 +107,6 @@ class DescriptorCleaner:
             cleaned = [text if not digits_of_numbers(text) else "" for text in cleaned]
         return cleaned
 
-    def _abbreviation(self, match: re.Match[str]) -> str:
-        """Letters with points between them: those of a word of the list (``a.p.``), or somebody's initials."""
-        letters = "".join(filter(str.isalpha, match.group()))
-        return match.group() if normalise(letters) in self._tokens else "?"
-
     def _allowed(self, word: str) -> bool:
         if not word.isascii() and not is_latin(word):
             return False
@@ -140,6 +135,15 @@ def without_numbers_of_persons(text: str, *, versions: bool = False) -> str:
         return match.group() if versions and between == {"."} else _group(match)
 
     return _GROUPS.sub(group, _AGE.sub("?", _RESERVE_NUMBER.sub("?", text)))
+
+
+def without_initials(text: str, tokens: frozenset[str]) -> str:
+    """The text with a question mark for letters with points between them, unless they are a word's (``a.p.``)."""
+
+    def letters(match: re.Match[str]) -> str:
+        return match.group() if normalise(match.group().replace(".", "")) in tokens else "?"
+
+    return _INITIALS.sub(letters, text)
 
 
 def say_a_number(values: Sequence[str]) -> bool:

@@ -22,6 +22,7 @@ from aida_pipelines.deid.descriptors import (
     is_latin,
     say_a_number,
     unified,
+    without_initials,
     without_numbers_of_persons,
     without_spelt_out,
 )
@@ -66,7 +67,7 @@ class DeviceCleaner:
     def _once(self, text: str) -> str:
         broken = without_numbers_of_persons(ENCODED.sub("?", text), versions=True)
         broken = _NUMBERS.sub(lambda match: _version(match.group()) or "?", broken)
-        broken = SPELT_OUT.sub("?", broken)
+        broken = without_initials(SPELT_OUT.sub("?", broken), self._tokens)
         kept, last_kept = list[re.Match[str]](), True
         for match in _WORD.finditer(broken):
             word = match.group()

@@ -126,6 +126,7 @@ _PRIVATE_SCHEME = 14
 """Characters after the ``99`` with which designators of private coding schemes begin."""
 _PUBLIC_URN = re.compile(r"urn:oid:2\.16\.840\.1\.113883\.6\.\d{1,3}")
 
+_KEPT_IN_PLACE = (Action.KEEP, Action.CLEAN_DEVICE, Action.PSEUDONYM)
 _MAX_SHORT = 0xFFFE
 """Bytes that a value with a length of 16 bits may have."""
 
@@ -601,7 +602,7 @@ class _Rewriter:
             return self._private(element, creator, encoding, charset) if creator else None
         action = override or self._rules.action(tag, element.vr, top_level=top_level)
         vr = vr_of(tag) if element.vr == "UN" else element.vr
-        if action is Action.KEEP and self._structured and not override and is_out_of_place(tag, vr):
+        if action in _KEPT_IN_PLACE and self._structured and not override and is_out_of_place(tag, vr):
             return None
         if tag in CODE_TAGS and action is Action.KEEP:
             return self._new(element, self._public(element, vr, scheme, charset), Action.PSEUDONYM, encoding)
