@@ -51,13 +51,16 @@ def hides_text(value: bytes, vr: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _runs(shortest: int) -> re.Pattern[bytes]:
-    # As it is, or one byte in every two (UTF-16), in either byte order.
-    length = b"{%d,}" % shortest
+    # As it is, or one byte in every two (UTF-16) or four (UTF-32), in either byte order.
+    letter = _WORD_BYTE
     half = b"{%d,}" % max(_FEWEST, shortest // 2 + 2)
-    byte = _WORD_BYTE
-    return re.compile(
-        rb"[0-9]{7,}|" + byte + length + b"|(?:" + byte + b"\\0)" + half + b"|(?:\\0" + byte + b")" + half
-    )
+    wide = [
+        before + letter + after
+        for zeros in (b"\\0", b"\\0{3}")
+        for before, after in ((b"", zeros), (zeros, b""))
+    ]
+    runs = [b"[0-9]{7,}", letter + b"{%d,}" % shortest, *(b"(?:" + one + b")" + half for one in wide)]
+    return re.compile(b"|".join(runs))
 
 
 def table_hides_text(table: bytes) -> bool:

@@ -40,13 +40,14 @@ _OTHERS = "99SDM BARI C4 FMA HL7V2 ISO_OID ITIS_TSN L LN MDC MSH NDC NEU PUBCHEM
 SCHEMES = frozenset(_SHAPES).union(_OTHERS.split(), {item.scheme for item in ITEMS})
 """Designators that PS3.16 has registered, as far as they occur; and ``L``, a local one."""
 
-_VERSION = re.compile(r"\d{1,2}(\.\d{1,2}){0,2}|20\d\d(0[1-9]|1[0-2])\d\d")
+_VERSION = re.compile(r"\d{1,2}(\.\d{1,2}){0,2}|20\d\d(?:(?:0[1-9]|1[0-2])01|0131|0731)")
+"""A day is one on which editions appear; on others patients are examined as well."""
 
 
 @lru_cache(maxsize=4096)
 def is_public(scheme: str, code: str) -> bool:
     """Whether a code is one of a public scheme."""
-    if code in _known().get(scheme, ()):
+    if code in _known().get(scheme, ()) or code in _of_table().get(scheme, ()):
         return True
     if scheme == "SCT":
         return _is_snomed(code)
@@ -60,24 +61,31 @@ def is_public(scheme: str, code: str) -> bool:
 
 def is_scheme(designator: str) -> bool:
     """Whether a Coding Scheme Designator is a registered one."""
-    return designator in SCHEMES
+    return designator in SCHEMES or designator in _of_table()
 
 
 def is_version(text: str) -> bool:
-    """Whether a Coding Scheme Version is a short number, or a day of this century."""
+    """Whether a Coding Scheme Version is a short number, or the day of an edition."""
     return _VERSION.fullmatch(text) is not None
 
 
 @cache
-def _known() -> dict[str, set[str]]:
+def _of_table() -> dict[str, frozenset[str]]:
+    """The concepts of PS3.15 table E.3.4-1, by scheme."""
+    return {
+        scheme: frozenset(item.code for item in ITEMS if item.scheme == scheme)
+        for scheme in {i.scheme for i in ITEMS}
+    }
+
+
+@cache
+def _known() -> dict[str, frozenset[str]]:
     from pydicom.sr._concepts_dict import concepts
 
-    known: dict[str, set[str]] = {}
-    for scheme, keywords in concepts.items():
-        known[scheme] = {code for codes in keywords.values() for code in cast("dict[str, object]", codes)}
-    for item in ITEMS:
-        known.setdefault(item.scheme, set()).add(item.code)
-    return known
+    return {
+        scheme: frozenset(code for codes in keywords.values() for code in cast("dict[str, object]", codes))
+        for scheme, keywords in concepts.items()
+    }
 
 
 def _is_day(code: str) -> bool:

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from aida_pipelines.contracts.vocabulary import normalise
+from aida_pipelines.deid.pseudonym import is_personal_number
 
 MAX_DIGITS = 8
 """A description whose numbers together have more digits than this loses all of them: they may spell an id."""
@@ -31,6 +32,16 @@ ENCODED = re.compile(
 )
 """Percent encoding, quoted-printable, entities, bytes in hexadecimal: what they stand for is anybody's guess."""
 SPELT_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]+[^\W\d_](?![^\W_])){3,}")
+_GROUPS = re.compile(r"(?<![0-9])[0-9]{1,4}(?:[\W_]{1,3}[0-9]{1,4})+(?![0-9])")
+_ONE_DECIMAL = re.compile(r"(?<![0-9.,])[0-9]{1,3}[.,][0-9](?![0-9.,])")
+_RESERVE_NUMBER = re.compile(r"(?<!\d)(?:18|19|20)?\d{6}[-+–−][^\W_]{4}(?![^\W_])")
+"""What hospitals write for persons whose personal number they don't know: a day of birth and four signs."""
+_AGE = re.compile(
+    r"(?<!\d)(?:\d{1,3}[ \-]{0,2}(?:years?|yrs?|y/o|yo|år|åring|årig[at]?)|(?:0\d\d|9\d|1[01]\d) ?y)(?![^\W_])",
+    re.IGNORECASE,
+)
+_INITIALS = re.compile(r"(?<![^\W_])[^\W\d_](?:\.\s?[^\W\d_](?![^\W_]))+")
+_LEAST_DIGITS_OF_PHONE = 7
 _NUMBERS_IN_A_ROW = re.compile(r"(?<![\d.,])\d{1,4}(?: +\d{1,4}(?![\d.,])){2,}(?![^\W_])")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _KEPT_SEPARATOR = re.compile(r"[\s_\-+/().,:;*%&\[\]<>=^#]{0,3}")
@@ -64,9 +75,9 @@ class DescriptorCleaner:
         return cleaned
 
     def _once(self, text: str) -> str:
-        text = SPELT_OUT.sub(
-            "?", _NUMBERS_IN_A_ROW.sub("?", _JOINED_NUMBERS.sub("?", ENCODED.sub("?", text)))
-        )
+        text = _JOINED_NUMBERS.sub("?", without_numbers_of_persons(ENCODED.sub("?", text)))
+        text = SPELT_OUT.sub("?", _NUMBERS_IN_A_ROW.sub("?", text))
+        text = without_initials(text, self._tokens)
         kept, last_kept = [], True
         for match in _WORD.finditer(text):
             # A bare number behind a word that goes is part of it: house numbers, post codes, numbers of wards.
@@ -92,7 +103,7 @@ class DescriptorCleaner:
     def values(self, texts: Sequence[str]) -> list[str]:
         """Several values of one attribute: what a number may not say, several may not say together."""
         cleaned = without_spelt_out([self(text) for text in texts])
-        if len(cleaned) > 1 and sum(map(digits_of_numbers, cleaned)) > MAX_DIGITS:
+        if len(cleaned) > 1 and (sum(map(digits_of_numbers, cleaned)) > MAX_DIGITS or say_a_number(cleaned)):
             cleaned = [text if not digits_of_numbers(text) else "" for text in cleaned]
         return cleaned
 
@@ -107,6 +118,63 @@ class DescriptorCleaner:
         if match := _LETTERS_THEN_NUMBER.fullmatch(folded):
             return match[1] in self._tokens and (not match[3] or match[3] in self._tokens)
         return False
+
+
+def without_numbers_of_persons(text: str, *, versions: bool = False) -> str:
+    """The text with a question mark for ages, reserve numbers, and numbers in groups that are an id or a day.
+
+    Whatever stands between the groups: ``17/11-23``, ``1964_0823_3234``, ``(08) 465 004``.
+
+    Args:
+        text: The text.
+        versions: Leave numbers with nothing but points between them to who asks.
+    """
+
+    def group(match: re.Match[str]) -> str:
+        between = set(re.sub("[0-9]", "", match.group()))
+        return match.group() if versions and between == {"."} else _group(match)
+
+    return _GROUPS.sub(group, _AGE.sub("?", _RESERVE_NUMBER.sub("?", text)))
+
+
+def without_initials(text: str, tokens: frozenset[str]) -> str:
+    """The text with a question mark for letters with points between them, unless they are a word's (``a.p.``)."""
+
+    def letters(match: re.Match[str]) -> str:
+        return match.group() if normalise(match.group().replace(".", "")) in tokens else "?"
+
+    return _INITIALS.sub(letters, text)
+
+
+def say_a_number(values: Sequence[str]) -> bool:
+    """Whether those of several values that are numbers are an id or a day when they are read in a row."""
+    row = "_".join(value for value in values if value.isdigit())
+    return without_numbers_of_persons(row) != row
+
+
+def is_day(first: str, second: str, third: str) -> bool:
+    """Whether three numbers can be a day in one of the usual orders, the year with two or four digits.
+
+    The day of a coordination number has 60 more.
+    """
+    one, two, three = int(first), int(second), int(third)
+    year_last = len(third) == 2 or (len(third) == 4 and third[:2] in ("18", "19", "20"))
+    year_first = len(first) in (2, 4) and len(second) == len(third) == 2
+    in_order = (0 < one < 32 and 0 < two < 13) or (0 < one < 13 and 0 < two < 32)
+    return (year_last and in_order) or (year_first and 0 < two < 13 and (0 < three < 32 or 60 < three < 92))
+
+
+def _group(match: re.Match[str]) -> str:
+    """Numbers with signs between them as they are, or a question mark."""
+    text = match.group()
+    parts = re.findall("[0-9]+", _ONE_DECIMAL.sub("", text))
+    digits = "".join(re.findall("[0-9]+", text))
+    is_phone = re.match("0[0-9]", text) and len(digits) >= _LEAST_DIGITS_OF_PHONE
+    is_id = len(digits) >= MAX_DIGITS and len(parts) > 3
+    triples = zip(parts, parts[1:], parts[2:], strict=False)
+    if is_phone or is_id or is_personal_number(digits) or any(is_day(*triple) for triple in triples):
+        return "?"
+    return text
 
 
 def unified(text: str) -> str:

@@ -18,14 +18,18 @@ from aida_pipelines.deid.descriptors import (
     MAX_DIGITS,
     SPELT_OUT,
     digits_of_numbers,
+    is_day,
     is_latin,
+    say_a_number,
     unified,
+    without_initials,
+    without_numbers_of_persons,
     without_spelt_out,
 )
 
 _WORD = re.compile(r"[^\W_]+")
 _RUN = re.compile(r"[0-9]+|[^0-9]+")
-_NUMBERS = re.compile(r"(?<![0-9])[0-9]+(?:[-/+. –]{1,3}[0-9]+)+(?![0-9])")
+_NUMBERS = re.compile(r"(?<![0-9])[0-9]+(?:[\W_]{1,3}[0-9]+)+(?![0-9])")
 _SIGNS = re.compile(r"[\x20-\x7e]*")
 
 _MAX_CODES = 6
@@ -33,6 +37,8 @@ _MAX_SHORT = 8
 _MAX_DIGITS_OF_CODES = 12
 _MAX_DIGITS_OF_CODE = 4
 _MAX_UNKNOWN_LETTERS = 3
+_MAX_DIGITS_OF_SIZE = 7
+_OF_PHONES = frozenset("-/+. \u2013")
 
 
 class DeviceCleaner:
@@ -59,8 +65,9 @@ class DeviceCleaner:
         return cleaned
 
     def _once(self, text: str) -> str:
-        broken = _NUMBERS.sub(lambda match: _version(match.group()) or "?", ENCODED.sub("?", text))
-        broken = SPELT_OUT.sub("?", broken)
+        broken = without_numbers_of_persons(ENCODED.sub("?", text), versions=True)
+        broken = _NUMBERS.sub(lambda match: _version(match.group()) or "?", broken)
+        broken = without_initials(SPELT_OUT.sub("?", broken), self._tokens)
         kept, last_kept = list[re.Match[str]](), True
         for match in _WORD.finditer(broken):
             word = match.group()
@@ -87,10 +94,8 @@ class DeviceCleaner:
     def values(self, texts: Sequence[str]) -> list[str]:
         """Several values of one attribute: what a number may not say, several may not say together."""
         cleaned = without_spelt_out([self(text) for text in texts])
-        if (
-            len(cleaned) > 1
-            and sum(digits_of_numbers(text) for text in cleaned if text.isdigit()) > MAX_DIGITS
-        ):
+        digits = sum(digits_of_numbers(text) for text in cleaned if text.isdigit())
+        if len(cleaned) > 1 and (digits > MAX_DIGITS or say_a_number(cleaned)):
             cleaned = ["" if text.isdigit() else text for text in cleaned]
         return cleaned
 
@@ -127,24 +132,32 @@ def _version(numbers: str) -> str | None:
     """Numbers with signs between them, if they are a version or a size."""
     parts = re.split(r"[^0-9]+", numbers)
     signs = set(re.findall(r"[^0-9]", numbers))
+    digits = sum(map(len, parts))
     if len(parts) == 2 and all(len(part) < 5 for part in parts):
-        year = len(parts[1]) == 4 and parts[1][:2] in ("19", "20")
-        phone = parts[0].startswith("0") and len(parts[0]) > 1 and len(parts[1]) > 2
-        return None if year or phone or (signs & {"/", "+"} and len(numbers) > 6) else numbers
-    if signs != {"."} or len(parts) > 4 or any(len(part) > 4 for part in parts) or len(numbers) > 13:
+        return None if _is_pair_of_persons(numbers, parts, signs) else numbers
+    if signs.isdisjoint(_OF_PHONES):  # nobody's number, but a sequence may be written so: 2_90_20
+        return numbers if digits <= _MAX_DIGITS_OF_SIZE else None
+    is_address = len(parts) == 4 and len(parts[0]) > 1  # of a computer
+    if (
+        signs != {"."}
+        or len(parts) > 4
+        or any(len(part) > 4 for part in parts)
+        or len(numbers) > 13
+        or is_address
+    ):
         return None
-    if len(parts) == 4 and len(parts[0]) > 1:
-        return None  # an address of a computer
-    return None if len(parts) == 3 and _is_day(parts) else numbers
+    return None if len(parts) == 3 and is_day(*parts) else numbers
 
 
-def _is_day(parts: Sequence[str]) -> bool:
-    """Whether three numbers are a day in one of the usual orders, the year with two or four digits."""
-    first, second, third = map(int, parts)
-    year_last = len(parts[2]) == 2 or (len(parts[2]) == 4 and parts[2][:2] in ("18", "19", "20"))
-    year_first = len(parts[0]) in (2, 4) and len(parts[1]) == len(parts[2]) == 2
-    in_order = (0 < first < 32 and 0 < second < 13) or (0 < first < 13 and 0 < second < 32)
-    return (year_last and in_order) or (year_first and 0 < second < 13 and 0 < third < 32)
+def _is_pair_of_persons(numbers: str, parts: Sequence[str], signs: set[str]) -> bool:
+    """Whether two numbers may be a month, a telephone number or an id."""
+    first, second = parts
+    year = len(second) == 4 and second[:2] in ("19", "20")
+    phone = signs <= _OF_PHONES and first.startswith("0") and len(first) > 1 and len(second) > 2
+    if year or phone or (signs & {"/", "+"} and len(numbers) > 6):
+        return True
+    month = len(first) == 4 and first[:2] in ("19", "20") and int(second) < 13
+    return signs != {"."} and (month or len(first + second) > _MAX_DIGITS_OF_SIZE)
 
 
 @cache

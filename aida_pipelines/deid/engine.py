@@ -45,9 +45,9 @@ from aida_pipelines.deid.content import (
     refers_by_position,
 )
 from aida_pipelines.deid.dates import moved_value
-from aida_pipelines.deid.descriptors import DescriptorCleaner, unified, without_spelt_out
+from aida_pipelines.deid.descriptors import DescriptorCleaner, say_a_number, unified, without_spelt_out
 from aida_pipelines.deid.devices import DeviceCleaner
-from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest
+from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest, is_nobodys
 from aida_pipelines.deid.icc import rebuilt
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
@@ -117,9 +117,6 @@ _DUMMIES = {
 }  # fmt: skip
 _DUMMY_BYTES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
 
-_KEPT = frozenset({Action.KEEP, Action.CLEAN_DEVICE, Action.PSEUDONYM})
-"""Actions after which something of the value, or for it, is still there on purpose."""
-
 _MAX_CODED_DIGITS = 5
 """Digits that the numbers among a coded attribute's values may have in all."""
 
@@ -129,6 +126,7 @@ _PRIVATE_SCHEME = 14
 """Characters after the ``99`` with which designators of private coding schemes begin."""
 _PUBLIC_URN = re.compile(r"urn:oid:2\.16\.840\.1\.113883\.6\.\d{1,3}")
 
+_KEPT_IN_PLACE = (Action.KEEP, Action.CLEAN_DEVICE, Action.PSEUDONYM)
 _MAX_SHORT = 0xFFFE
 """Bytes that a value with a length of 16 bits may have."""
 
@@ -604,7 +602,7 @@ class _Rewriter:
             return self._private(element, creator, encoding, charset) if creator else None
         action = override or self._rules.action(tag, element.vr, top_level=top_level)
         vr = vr_of(tag) if element.vr == "UN" else element.vr
-        if action in _KEPT and self._structured and not override and is_out_of_place(tag, vr):
+        if action in _KEPT_IN_PLACE and self._structured and not override and is_out_of_place(tag, vr):
             return None
         if tag in CODE_TAGS and action is Action.KEEP:
             return self._new(element, self._public(element, vr, scheme, charset), Action.PSEUDONYM, encoding)
@@ -730,6 +728,8 @@ class _Rewriter:
         if element.tag == _ICC_PROFILE and action is Action.KEEP:
             return rebuilt(value)
         if action is Action.KEEP:
+            if vr in BINARY_VRS and not is_nobodys(numbers(value, vr, element.encoding)):
+                return None
             return self._kept(value, vr, element.tag, charset)
         if action is Action.EMPTY or not value.strip(b"\0 "):
             return b""
@@ -773,7 +773,7 @@ class _Rewriter:
         parts = [unified(part).strip() for part in text.split("\\")]
         coded = [part if _is_coded(part) else "" for part in parts]
         # What nobody reads in one value may be spelt out over many.
-        if sum(map(len, filter(str.isdigit, coded))) > _MAX_CODED_DIGITS:
+        if sum(map(len, filter(str.isdigit, coded))) > _MAX_CODED_DIGITS or say_a_number(coded):
             coded = ["" if part.isdigit() else part for part in coded]
         coded = without_spelt_out(coded)
         words = self._cleaner.values(["" if _is_coded(part) else part for part in parts])
@@ -805,13 +805,12 @@ class _Rewriter:
 
     def _tokens(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
         """Opaque identifiers: a token for each; what is too short to identify anyone stays."""
-        return b"\\".join(
-            self._token("identifier", text.strip("\0 "), vr)
-            for text in decode_text(value, vr, charset).split("\\")
-        )
+        texts = [text.strip("\0 ") for text in decode_text(value, vr, charset).split("\\")]
+        short = not say_a_number(texts)
+        return b"\\".join(self._token("identifier", text, vr, short=short) for text in texts)
 
-    def _token(self, kind: str, text: str, vr: str) -> bytes:
-        if not text or _SHORT_NUMBER.fullmatch(text):
+    def _token(self, kind: str, text: str, vr: str, *, short: bool = True) -> bytes:
+        if not text or (short and _SHORT_NUMBER.fullmatch(text)):
             return text.encode("ascii")
         token = self._pseudonyms.token(kind, text)
         return (f"urn:x-aida:{token}" if vr == "UR" else token.upper() if vr == "CS" else token).encode(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
 
 from aida_pipelines.deid.bulk import TABLES, hides_text, table_hides_text
@@ -49,6 +50,9 @@ _LARGE = re.compile(
 """Keywords of quantities that grow large: microseconds, becquerels, counts, hertz."""
 _LARGEST = 10
 """Digits of a private number: no dictionary says how large it may be."""
+
+_SMALLEST_OF_PERSONS = 10_000_000
+"""Days (YYYYMMDD) and personal numbers are larger; those of the 2000s begin with zeros."""
 
 _SHAPES = {"DA": _DATE, "DT": _DATE_TIME, "TM": _TIME, "UI": _UID}
 TIMEZONE_OFFSET = 0x00080201
@@ -117,15 +121,21 @@ def _is_number(part: bytes, vr: str, tag: int) -> bool:
         return False
     whole, _, fraction = match[1].partition(b".")
     digits = whole.decode("ascii")
-    # No number begins with a zero, but telephone numbers do. (Tag 0: of binary numbers, padded by who asks.)
-    if len(digits) > _digits_of(tag) or (tag and digits.startswith("0") and len(digits) > _MAX_DIGITS):
+    # No number begins with a zero, but telephone numbers do.
+    if len(digits) > _digits_of(tag) or (digits.startswith("0") and len(digits) > _MAX_DIGITS):
         return False
-    return not any(map(is_somebodys, (digits, fraction.decode("ascii"))))
+    runs = [digits, fraction.decode("ascii")]
+    if len(digits) == 6:
+        runs.append("".join(runs))  # a personal number with a point for its hyphen
+    if vr == "DS" and match[2]:
+        runs.append(f"{float(part):.0f}")  # or with an exponent
+    return not any(_DAY.fullmatch(run) or is_personal_number(run) for run in runs)
 
 
-def is_somebodys(digits: str) -> bool:
-    """Whether a run of digits is a personal number or a day of this century or the last."""
-    return _DAY.fullmatch(digits) is not None or is_personal_number(digits)
+def is_nobodys(values: Iterable[float]) -> bool:
+    """Whether none of these binary numbers is a day (``20231117``), or a personal number of ten or twelve digits."""
+    large = [int(abs(value)) for value in values if abs(value) >= _SMALLEST_OF_PERSONS and value.is_integer()]
+    return not any(_DAY.fullmatch(str(number)) or is_personal_number(f"{number:010d}") for number in large)
 
 
 @lru_cache(maxsize=4096)

@@ -15,15 +15,12 @@ from aida_pipelines.contracts.profile import Action, Container, DeidProfile, Opt
 from aida_pipelines.deid._ps3_15_e3_10_1 import SAFE
 from aida_pipelines.deid.containers import rewritten
 from aida_pipelines.deid.containers.number import is_number
-from aida_pipelines.deid.honest import BINARY_VRS, BULK_VRS, TEMPORAL_VRS, TEXT_VRS, is_somebodys, same_family
+from aida_pipelines.deid.honest import BINARY_VRS, BULK_VRS, TEMPORAL_VRS, TEXT_VRS, is_nobodys, same_family
 from aida_pipelines.dicom.dictionary import private_vr
 from aida_pipelines.dicom.parse import Encoding
 from aida_pipelines.dicom.values import numbers
 
 _NUMBERS = frozenset({"DS", "IS", *BINARY_VRS})
-
-_SMALL = 10_000_000
-"""Dates (YYYYMMDD) and persons' numbers are larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ class PrivateRules:
         if known.values or (known.vouched and vr in ("DS", "IS")):
             fits = known.values.fullmatch if known.values else is_number
             return value if all(fits(part.strip(b"\0 ")) for part in value.split(b"\\")) else None
-        if vr in BINARY_VRS and not _nobodys(numbers(value, vr, encoding)):
+        if vr in BINARY_VRS and not is_nobodys(numbers(value, vr, encoding)):
             return None
         return value
 
@@ -135,9 +132,3 @@ def _one_of(values: tuple[str, ...]) -> re.Pattern[bytes] | None:
         return None
     patterns = [re.escape(value).replace(r"\#", "[0-9]{1,4}") for value in values]
     return re.compile("|".join(["", *patterns]).encode("ascii"))
-
-
-def _nobodys(values: list[float]) -> bool:
-    """Whether none of these numbers is a person's or a date, written as a binary number."""
-    large = [int(abs(value)) for value in values if abs(value) >= _SMALL and value.is_integer()]
-    return not any(is_somebodys(f"{value}") or is_somebodys(f"{value:010}") for value in large)

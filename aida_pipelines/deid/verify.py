@@ -19,6 +19,7 @@ To be of use it must not cry wolf. What is not looked for, and why:
 * of institutions and addresses only the whole and words of six letters or more that are no common ones
   ("hospital"), and none that the manufacturer's attributes hold as well;
 * names and words that are on the descriptions' allow-list ("Head", "Test"): alone they say nothing;
+* names in coded values (VR CS) that are terms of the standard ("TEXT", "IMAGE");
 * names, short ids and dates inside values that are well-formed numbers, UIDs, times or dates, where digits meet by
   chance; there numbers of seven digits or more and UIDs are compared as a whole, and dates with the date that was
   in the same place;

@@ -6,7 +6,8 @@ T.87 annex C), of JPEG 2000 code streams (T.800 annex A), boxes of JP2 and JPEG 
 18181-2), the header of RLE frames (PS3.5 annex G). What is found is to be overwritten with zeros: lengths, and with
 them offset tables, stay true, and decoders skip such segments.
 
-Kept are the segments that decoders need and the names that encoders leave (``_ENCODERS``). Video isn't walked.
+Kept are the segments that decoders need, if they are as long as what is in them asks for (``codestreams``), and
+the names that encoders leave (``_ENCODERS``). Video isn't walked.
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ import re
 from collections.abc import Iterator
 from struct import unpack_from
 
+from aida_pipelines.dicom.codestreams import (
+    MainHeader,
+    TilePart,
+    is_frame_header,
+    is_jpeg_segment,
+    quantization_tables,
+)
 from aida_pipelines.dicom.parse import Encoding, PixelSpan, Source, fragments, let_go
 from aida_pipelines.errors import Quarantine
 
@@ -70,7 +78,7 @@ _NEEDED_BOXES = frozenset(
 )
 _SUPER_BOXES = frozenset({b"jp2h", b"res "})
 
-_SEGMENT_AFTER_SCAN = re.compile(rb"\xff[\xc0-\xcf\xd9-\xef\xfe]")
+_SEGMENT_AFTER_SCAN = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
 """Entropy-coded data never hold these: a 0xFF there is followed by 0 (T.81) or a byte below 0x80 (T.87)."""
 
 _LOOKS_LIKE_TEXT = re.compile(rb"[\x20-\x7e\xc0-\xff]{6,}\0*\Z")
@@ -186,6 +194,7 @@ def _in_image(data: memoryview) -> Iterator[Blank]:
 
 def _in_jpeg(data: memoryview) -> Iterator[Blank]:
     position, coded = 2, False
+    tables = _Quantization()
     while True:
         if coded:
             match = _SEGMENT_AFTER_SCAN.search(data, position)
@@ -208,7 +217,30 @@ def _in_jpeg(data: memoryview) -> Iterator[Blank]:
         if marker == 0xFE or 0xE0 <= marker <= 0xEF:
             needed = _needed(marker, bytes(data[start:stop]))
             yield from _unless_zero(data, start + needed, stop)
+        elif not is_jpeg_segment(marker, bytes(data[start:stop])):
+            raise ValueError
+        yield from tables.unused(marker, bytes(data[start:stop]), start)
         coded, position = coded or marker == 0xDA, stop
+
+
+class _Quantization:
+    """The quantization tables of a JPEG image; those that no component refers to may hold anything."""
+
+    def __init__(self) -> None:
+        self._tables: list[tuple[int, Blank]] = []
+        self._used: set[int] = set()
+
+    def unused(self, marker: int, payload: bytes, start: int) -> Iterator[Blank]:
+        """Take in a segment; where a scan begins, the places of the tables that nothing uses."""
+        if marker == 0xDB:
+            self._tables += [
+                (n, (start + low, start + high)) for n, (low, high) in quantization_tables(payload)
+            ]
+        elif is_frame_header(marker):
+            self._used = set(payload[8::3])
+        elif marker == 0xDA:
+            yield from (place for which, place in self._tables if which not in self._used)
+            self._tables.clear()
 
 
 def _needed(marker: int, payload: bytes) -> int:
@@ -226,29 +258,40 @@ def _needed(marker: int, payload: bytes) -> int:
 
 def _in_j2k(data: memoryview, position: int, end: int) -> Iterator[Blank]:
     position += 2
-    tile_part = tile_end = -1
+    header, tile = MainHeader(), None
+    tile_end = -1
     while position + 2 <= end:
         marker = int.from_bytes(data[position : position + 2], "big")
         if marker == 0xFFD9:
             yield from _unless_zero(data, position + 2, end)
             return
         if marker == 0xFF93:  # start of data: on to the next tile part
-            if tile_end <= position:
-                return  # the last one, up to the end
-            position = tile_end
+            until = tile_end if tile_end > position else end
+            if tile is not None and not tile.adds_up(until - position - 2):
+                raise ValueError
+            if until == end:
+                return  # the last one
+            position = until
             continue
         start, stop = position + 4, position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
         if marker < 0xFF30 or stop > end or stop < start:
             raise ValueError
-        if marker == 0xFF90:
-            tile_part = position
-            size = int.from_bytes(data[start + 2 : start + 6], "big")
-            tile_end = tile_part + size if size else -1
-        elif marker == 0xFF64 and not (
-            bytes(data[start : start + 2]) == b"\0\1" and _ENCODERS.fullmatch(data[start + 2 : stop])
-        ):
-            yield from _unless_zero(data, start + 2, stop)
+        payload = bytes(data[start:stop])
+        if marker == 0xFF90 and len(payload) == 8:
+            size = int.from_bytes(payload[2:6], "big")
+            tile, tile_end = TilePart(), position + size if size else -1
+        elif marker in (0xFF63, 0xFF64):
+            yield from _unless_zero(data, start + _needed_of_j2k(marker, payload), stop)
+        elif not header.takes(marker, payload, len(data)) and not (tile and tile.takes(marker, payload)):
+            raise ValueError
         position = stop
+
+
+def _needed_of_j2k(marker: int, payload: bytes) -> int:
+    """How much stays of a comment, or of components' registration, which is none without the segment."""
+    if marker == 0xFF63:
+        return 0
+    return len(payload) if payload[:2] == b"\0\1" and _ENCODERS.fullmatch(payload[2:]) else 2
 
 
 def _in_boxes(data: memoryview, position: int, end: int) -> Iterator[Blank]:
@@ -263,7 +306,9 @@ def _in_boxes(data: memoryview, position: int, end: int) -> Iterator[Blank]:
         stop = position + size if size else end
         if not start <= stop <= end:
             raise ValueError
-        if kind in _SUPER_BOXES:
+        if kind == b"colr":  # a number, or a colour profile, which has room for texts
+            yield from _unless_zero(data, start + (7 if data[start] == 1 else 3), stop)
+        elif kind in _SUPER_BOXES:
             yield from _in_boxes(data, start, stop)
         elif kind == b"jp2c":
             yield from _in_j2k(data, start, stop)

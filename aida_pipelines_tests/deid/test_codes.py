@@ -37,7 +37,16 @@ def test_what_is_no_code_of_its_scheme_is_not(scheme, code):
 
 
 @pytest.mark.parametrize(
-    ("text", "known"), [("1.4", True), ("01", True), ("20020904", True), ("19121212", False), ("Anna", False)]
+    ("text", "known"),
+    [
+        ("1.4", True),
+        ("01", True),
+        ("20240901", True),
+        ("20240731", True),
+        ("20240904", False),
+        ("19121212", False),
+        ("Anna", False),
+    ],
 )
 def test_versions_of_schemes(text, known):
     assert is_version(text) is known

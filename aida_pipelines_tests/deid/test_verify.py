@@ -232,3 +232,20 @@ def test_a_class_that_is_written_as_something_else_comes_out_as_a_uid(
     result = deidentifier(research).deidentify(instance({0x00080016: (vr, CT.encode() + b"\0")}))
     assert read(result).SOPClassUID == CT
     verifier(research).verify(result)
+
+
+@pytest.mark.parametrize("name", ["reportsi.dcm", "reportsi_with_empty_number_tags.dcm"])
+def test_a_term_of_the_standard_is_no_name_in_a_coded_value(deidentifier, verifier, research, bundled, name):
+    # The patient is called "Last Name^First Name", a physician "Enter text", and value types TEXT.
+    result = deidentifier(research).deidentify((bundled / name).read_bytes())
+    assert not verifier(research).findings(result)
+
+
+def test_a_name_is_one_where_it_is_no_coded_value(deidentifier, verifier, research, instance):
+    person = instance({0x00100010: ("PN", b"Container^Polygon")})
+    result = deidentifier(research).deidentify(person)
+    coded = planted(result, 0x0040A040, "CS", b"CONTAINER")
+    assert not {finding for finding in verifier(research).findings(coded) if finding.kind == "name"}
+    for vr in ("LO", "UN"):
+        text = planted(result, 0x52009999, vr, b"CONTAINER")
+        assert "name" in {finding.kind for finding in verifier(research).findings(text)}

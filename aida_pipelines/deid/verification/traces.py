@@ -16,6 +16,7 @@ from aida_pipelines.deid.verification.days import all_days
 from aida_pipelines.deid.verification.identifiers import MAKERS, Known, day_of, signs_of, uids_of
 from aida_pipelines.deid.verification.leaves import SHAPED_VRS, TEXT_VRS, Leaf
 from aida_pipelines.deid.verification.names import digraphed, folded
+from aida_pipelines.deid.verification.terms import TERMS
 
 At = tuple[str, tuple[str, ...]]
 """A path and the values there."""
@@ -139,7 +140,7 @@ class View:
         named: Folded, without manufacturers' names.
         joined: The same without separators.
         bare: All of it without separators.
-        harmless: Of that what is a well-formed number, date or UID.
+        harmless: Of that what is a well-formed number, date or UID, or a term of the standard.
     """
 
     raw: bytes
@@ -189,8 +190,10 @@ def traces_of(tag: int, leaves: Iterable[Leaf], raw: bytes | None = None) -> Tra
                 numbers.update((own, number) for number in _written(leaf.value))
         elif vr in TEXT_VRS or vr in SHAPED_VRS:
             for reading in leaf.readings():
-                if reading:
-                    texts.append(_text(own, reading))
+                said, terms = _without_terms(reading) if vr == "CS" else (reading, [])
+                excused += terms
+                if said:
+                    texts.append(_text(own, said))
         else:
             numbers.update((own, number) for number in _binary(leaf.vr, leaf.value))
             for run in _readable(leaf.value):
@@ -209,6 +212,13 @@ def traces_of(tag: int, leaves: Iterable[Leaf], raw: bytes | None = None) -> Tra
         old=tuple(old),
         views=tuple(_views(raw, excused)) if raw is not None else (),
     )
+
+
+def _without_terms(reading: str) -> tuple[str, list[bytes]]:
+    """A coded value's parts that are no terms of the standard (TEXT, IMAGE), and those that are: they name nobody."""
+    parts = [part.strip() for part in reading.split("\\")]
+    terms = [part.encode("ascii") for part in parts if part in TERMS]
+    return (reading, []) if not terms else ("\\".join(p for p in parts if p not in TERMS), terms)
 
 
 def says_method(leaf: Leaf) -> bool:
@@ -264,7 +274,8 @@ def _in_bytes(view: View, known: Known) -> Iterator[str]:
     for name in known.long_names:
         if len(name) > 5 and name.isascii():
             needle = name.encode("ascii")
-            if needle in view.named or (len(name) > 6 and needle in view.joined):
+            times = max(view.named.count(needle), view.joined.count(needle) if len(name) > 6 else 0)
+            if times and times > view.harmless.count(needle):
                 yield "name"
                 break
     bare = view.bare
