@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from struct import unpack
 
 _FRAME_HEADERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 _SYMBOLS = 256
@@ -194,4 +193,4 @@ def _are_tile_lengths(payload: bytes, most: int) -> bool:
     if rest or indices == 3:
         return False
     lengths = [payload[2 + size * n + indices : 2 + size * (n + 1)] for n in range(entries)]
-    return sum(unpack(">L", one.rjust(4, b"\0"))[0] for one in lengths) <= most
+    return sum(int.from_bytes(one) for one in lengths) <= most

@@ -353,7 +353,7 @@ def test_identifiers_that_become_no_token_are_noticed(
     extra = {tag: (vr, value)} if depth == "at the top" else {KEPT_SEQUENCE: ("SQ", inner)}
     source = instance(KNOWN | extra)
     assert value not in deidentifier(research).deidentify(source).header
-    monkeypatch.setattr(engine._Rewriter, "_token", lambda self, kind, text, vr: text.encode("ascii"))
+    monkeypatch.setattr(engine._Rewriter, "_token", lambda self, kind, text, vr, **_: text.encode("ascii"))
     result = deidentifier(research).deidentify(source)
     assert value in result.header
     assert verifier(research).findings(result)
