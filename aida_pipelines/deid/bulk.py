@@ -31,6 +31,8 @@ _FEWEST = 6
 """Bytes of a table that may be read as text, at least; more where the table is as rough as noise."""
 _FEWEST_IN_NOISE = 9
 _LONG = 64
+_FEWEST_STEPS = 8
+_LARGEST_STEP = 32
 
 
 def hides_text(value: bytes, vr: str) -> bool:
@@ -81,7 +83,25 @@ def table_hides_text(table: bytes) -> bool:
 def _is_rough(entries: bytes) -> bool:
     """Entries of one byte each: whether some that can be read go up and down."""
     fewest = _FEWEST_IN_NOISE if _is_noise(entries) else _FEWEST
-    return any(_turns(window) > 1 for window in _windows(entries, fewest))
+    return any(
+        _turns(window) > 1 and not _is_in_step(entries, at, at + fewest)
+        for at, window in _windows(entries, fewest)
+    )
+
+
+def _is_in_step(entries: bytes, start: int, stop: int) -> bool:
+    """Whether a piece, with what is around it, is of shades of some colours in turn, each going one way.
+
+    Scanners' palettes have such parts: light, less light, dark, darker, and again, all a bit darker.
+    """
+    for colours in (2, 3, 4):
+        around = entries[max(start - colours, 0) : stop + colours]
+        steps = [after - before for before, after in zip(around, around[colours:], strict=False)]
+        largest = max(map(abs, steps), default=0)
+        one_way = all(step > 0 for step in steps) or all(step < 0 for step in steps)
+        if len(steps) >= _FEWEST_STEPS and one_way and largest <= _LARGEST_STEP:
+            return True
+    return False
 
 
 def _is_uneven(entries: bytes) -> bool:
@@ -90,16 +110,16 @@ def _is_uneven(entries: bytes) -> bool:
     return any(
         _turns(window) > 0
         and not any(_even(window[at:], order) for at in (0, 1) for order in ("little", "big"))
-        for window in _windows(entries, fewest)
+        for _, window in _windows(entries, fewest)
     )
 
 
-def _windows(data: bytes, size: int) -> Iterator[bytes]:
-    """All pieces of this size that can be read."""
+def _windows(data: bytes, size: int) -> Iterator[tuple[int, bytes]]:
+    """Where all pieces of this size are that can be read, and the pieces."""
     for match in re.finditer(_WORD_BYTE + b"{%d,}" % size, data):
         run = match.group()
         if len(_ALNUM.findall(run)) >= size - 2:
-            yield from (run[at : at + size] for at in range(len(run) - size + 1))
+            yield from ((match.start() + at, run[at : at + size]) for at in range(len(run) - size + 1))
 
 
 def _even(window: bytes, order: Literal["little", "big"]) -> bool:
