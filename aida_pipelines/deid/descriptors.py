@@ -166,15 +166,23 @@ def is_day(first: str, second: str, third: str) -> bool:
 
 def _group(match: re.Match[str]) -> str:
     """Numbers with signs between them as they are, or a question mark."""
-    text = match.group()
+    text, behind_letters = match.group(), match.string[: match.start()][-1:].isalpha()
+    if not _is_of_a_person(text):
+        return text
+    code = re.split("[^0-9]", text, maxsplit=1)[0]
+    # "T1 1895-06-14": the day goes, and the code that it stands behind stays.
+    rest = re.sub(r"^[\W_]+", "", text[len(code) :])
+    return f"{code} ?" if behind_letters and _is_of_a_person(rest) else "?"
+
+
+def _is_of_a_person(text: str) -> bool:
+    """Whether numbers with signs between them are a telephone number, an id, a personal number or a day."""
     parts = re.findall("[0-9]+", _ONE_DECIMAL.sub("", text))
     digits = "".join(re.findall("[0-9]+", text))
-    is_phone = re.match("0[0-9]", text) and len(digits) >= _LEAST_DIGITS_OF_PHONE
+    is_phone = re.match("0[0-9]", text) is not None and len(digits) >= _LEAST_DIGITS_OF_PHONE
     is_id = len(digits) >= MAX_DIGITS and len(parts) > 3
     triples = zip(parts, parts[1:], parts[2:], strict=False)
-    if is_phone or is_id or is_personal_number(digits) or any(is_day(*triple) for triple in triples):
-        return "?"
-    return text
+    return is_phone or is_id or is_personal_number(digits) or any(is_day(*triple) for triple in triples)
 
 
 def unified(text: str) -> str:

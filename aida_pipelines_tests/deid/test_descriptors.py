@@ -29,6 +29,11 @@ def clean(tokens):
         ("ring mig", "ring"),
         ("MR hjärna 2024", "MR hjärna"),
         ("MR hjärna SVENSSONANNA", "MR hjärna"),
+        ("Axial T1 1895-06-14", "Axial T1"),
+        ("Axial T1 (1898-03-07)", "Axial T1"),
+        ("DWI b1000 - 1892-06-22", "DWI b1000"),
+        ("thorax1912-12-12", "thorax"),
+        ("thorax1912-12-12-1212", "thorax"),
     ],
 )
 def test_examples(clean, text, kept):
