@@ -46,6 +46,8 @@ git@github.com:QIICR/dcmqi.git|https://github.com/QIICR/dcmqi|https://github.com
 https://github.com/fedorov/dcmqi.git|git://github.com/QIICR/dcmqi.git|https://github.com/qiicr/dcmqi.git|
 https://github.com/ImagingDataCommons/highdicom.git|https://github.com/imagingdatacommons/highdicom|
 https://github.com/razorx89/pydicom-seg|ARIA RadOnc|ARIA RTM|PICKER International, Inc.|SafeCT|
+Agfa-Gevaert|Agfa-Gevaert AG|Agfa-Gevaert N.V.|CMS, Inc.|Kuratorium OFFIS e.V.|IRS|TPS|Manufacturer name here|
+Treatment Planning System name here|
 Sensation 16 with Akron Q tube|Patient Verification|Private Scanning Sequence|Private ImageTypeMR
 """
 
