@@ -7,6 +7,7 @@ fixed ones.
 
 from __future__ import annotations
 
+from math import prod
 from struct import error as struct_error
 from struct import pack, unpack, unpack_from
 
@@ -19,7 +20,7 @@ _COLORIMETRIC = frozenset(
     b"wtpt bkpt rXYZ gXYZ bXYZ rTRC gTRC bTRC kTRC chad lumi A2B0 A2B1 A2B2 B2A0 B2A1 B2A2 gamt".split()
 )
 _MOST_TAGS = 100
-_LARGEST_NUMBER = 16 << 16  # s15Fixed16: no colour, matrix or gamma is larger than 16, luminance apart
+_LARGEST_NUMBER = 256 << 16  # s15Fixed16: no matrix or parameter of a curve is larger, and text would be
 _LARGEST_LUMINANCE = 10_000 << 16
 _ENCODING = "ascii"
 
@@ -48,9 +49,12 @@ def _rebuilt(profile: bytes) -> bytes | None:
             return None
         if name in _COLORIMETRIC:
             data = profile[start : start + length]
-            if not _is_colorimetric(name, data):
+            if data[:4] in (b"mAB ", b"mBA "):
+                tags[name] = _transform(data)
+            elif not _is_colorimetric(name, data):
                 return None
-            tags[name] = data[:4] + bytes(4) + data[8:]
+            else:
+                tags[name] = data[:4] + bytes(4) + data[8:]
     texts = (b"desc", "ICC profile"), (b"cprt", "Public domain")
     tags |= {name: _text(text, version[0], name) for name, text in texts}
     header = (
@@ -86,7 +90,62 @@ def _is_colorimetric(name: bytes, data: bytes) -> bool:
         return len(rest) == 4 + 2 * entries and not table_hides_text(rest[4:])
     if kind in (b"mft1", b"mft2"):
         return _is_table(kind, rest)
-    return False  # lutAToB and others have room between their parts
+    return False
+
+
+def _transform(data: bytes) -> bytes:
+    """LutAToBType or lutBToAType (ICC.1:2022, 10.12 and 10.13) with its parts written anew, without room between them.
+
+    Raises:
+        ValueError: It isn't one, or a part of it may hold something else.
+    """
+    inputs, outputs = data[8:10]
+    if not 0 < inputs < 5 or not 0 < outputs < 5:
+        raise ValueError
+    offsets = unpack_from(">5L", data, 12)
+    inner = outputs if data[:4] == b"mAB " else inputs
+    counts = (inner, 0, inner, 0, inputs if data[:4] == b"mAB " else outputs)
+    places, body = [], b""
+    for index, (start, count) in enumerate(zip(offsets, counts, strict=True)):
+        if not start:
+            places.append(0)
+            continue
+        part = (
+            _curves(data, start, count) if count else _matrix(data, start) if index == 1 else
+            _grid(data, start, inputs, outputs)
+        )  # fmt: skip
+        places.append(32 + len(body))
+        body += part + bytes(-len(part) % 4)
+    return data[:4] + bytes(4) + bytes((inputs, outputs)) + bytes(2) + pack(">5L", *places) + body
+
+
+def _curves(data: bytes, start: int, count: int) -> bytes:
+    written = b""
+    for _ in range(count):
+        kind, number = data[start : start + 4], unpack_from(">L", data, start + 8)[0]
+        size = 12 + (2 * number if kind == b"curv" else 4 * (1, 3, 4, 5, 7)[number >> 16])
+        curve = data[start : start + size]
+        if kind not in (b"curv", b"para") or len(curve) != size or not _is_colorimetric(b"", curve):
+            raise ValueError
+        written += curve[:4] + bytes(4) + curve[8:] + bytes(-size % 4)
+        start += size + -size % 4
+    return written
+
+
+def _matrix(data: bytes, start: int) -> bytes:
+    matrix = data[start : start + 48]
+    if len(matrix) != 48 or not _numbers(matrix, _LARGEST_NUMBER):
+        raise ValueError
+    return matrix
+
+
+def _grid(data: bytes, start: int, inputs: int, outputs: int) -> bytes:
+    points, precision = data[start : start + 16], data[start + 16]
+    size = outputs * prod(points[:inputs]) * precision
+    values = data[start + 20 : start + 20 + size]
+    if precision not in (1, 2) or len(values) != size or hides_text(values, "OW"):
+        raise ValueError
+    return points[:inputs] + bytes(16 - inputs) + bytes((precision, 0, 0, 0)) + values
 
 
 def _is_table(kind: bytes, rest: bytes) -> bool:

@@ -88,6 +88,27 @@ def test_text_in_a_list_of_numbers_is_seen(vr, text):
     assert hides_text(text.ljust(24, b"\0"), vr)
 
 
+@pytest.mark.shared
+def test_a_profile_of_tables_is_rebuilt_with_the_same_colours(dev_data):
+    """Version 4, lutAToB and lutBToA: what highdicom gives palettes."""
+    file = dev_data / "highdicom" / "seg_image_sm_control_labelmap_palette_color.dcm"
+    source = dcmread(file, stop_before_pixels=True).ICCProfile
+    made = rebuilt(source)
+    picture = Image.effect_noise((32, 32), 80).convert("RGB")
+
+    def colours(profile):
+        one = ImageCms.ImageCmsProfile(BytesIO(profile))
+        return ImageCms.profileToProfile(
+            picture, one, ImageCms.createProfile("LAB"), outputMode="LAB"
+        ).tobytes()
+
+    assert rebuilt(made) == made
+    assert colours(made) == colours(source)
+    for place in range(400, len(source) - 20, 997):
+        spoilt = source[:place] + "Björklundh Annbritt".encode("latin-1") + source[place + 19 :]
+        assert b"Annbritt" not in (rebuilt(spoilt) or b"")
+
+
 def test_a_rebuilt_profile_has_the_same_colours_and_nothing_else():
     source = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     made = rebuilt(source)
