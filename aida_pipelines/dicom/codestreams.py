@@ -192,5 +192,5 @@ def _are_tile_lengths(payload: bytes, most: int) -> bool:
     entries, rest = divmod(len(payload) - 2, size)
     if rest or indices == 3:
         return False
-    lengths = [payload[2 + size * n + indices : 2 + size * (n + 1)] for n in range(entries)]
-    return sum(int.from_bytes(one) for one in lengths) <= most
+    starts = range(2 + indices, len(payload), size)
+    return sum(int.from_bytes(payload[start : start + size - indices], "big") for start in starts) <= most
