@@ -189,7 +189,7 @@ def _are_tile_lengths(payload: bytes, most: int) -> bool:
         return False
     indices, wide = payload[1] >> 4 & 3, payload[1] >> 6 & 1
     size = indices + (4 if wide else 2)
-    entries, rest = divmod(len(payload) - 2, size)
+    rest = (len(payload) - 2) % size
     if rest or indices == 3:
         return False
     starts = range(2 + indices, len(payload), size)

@@ -23,6 +23,7 @@ from pydicom.datadict import DicomDictionary
 from pydicom.encaps import generate_frames
 
 from aida_pipelines.deid._ps3_15_e3_10_1 import SAFE
+from aida_pipelines.deid.containers.number import is_number
 from aida_pipelines.deid.verify import Verifier
 from aida_pipelines.errors import InstanceOutcome
 
@@ -488,6 +489,35 @@ def test_nobody_comes_out_of_a_jpeg_image(rules_alone, name):
     assert not rest_of(b"".join(map(bytes, result.parts)))
 
 
+def test_nobody_comes_out_of_a_jpeg_ls_image(rules_alone, bundled):
+    source = pydicom.dcmread(bundled / "MR_small_jpeg_ls_lossless.dcm")
+    (image,) = generate_frames(source.PixelData, number_of_frames=1)
+    scan = image.find(b"\xff\xda")
+    described = {
+        0x00280010: ("US", struct.pack("<H", source.Rows)),
+        0x00280011: ("US", struct.pack("<H", source.Columns)),
+        0x00280100: ("US", b"\x10\0"),
+        0x00280101: ("US", b"\x10\0"),
+        0x00280102: ("US", b"\x0f\0"),
+    }
+    header = meta("1.2.840.10008.1.2.4.80") + data_set(IDENTITY | IMAGE | described)
+    assert rules_alone.deidentify(header + encapsulated(image)).pixels
+    for marker, before in (
+        (0xFE, b""),
+        (0xE8, b""),
+        (0xF8, b"\4"),
+        (0xF8, b"\1"),
+        (0xF8, b"\2\1\3"),
+        (0xF8, b"\5"),
+    ):
+        marked = image[:scan] + segment(marker, before + FULL) + image[scan:]
+        try:
+            result = rules_alone.deidentify(header + encapsulated(image, marked, image))
+        except InstanceOutcome:
+            continue
+        assert not rest_of(b"".join(map(bytes, result.parts)))
+
+
 def test_nobody_comes_out_of_a_jpeg_2000_image(rules_alone, bundled):
     source = pydicom.dcmread(bundled / "JPEG2000.dcm")
     (image,) = generate_frames(source.PixelData, number_of_frames=1)
@@ -518,3 +548,17 @@ def test_the_verifier_holds_no_clean_file(rules_alone, tokens, bundled):
         assert not verifier.findings(result), path.name
         passed += 1
     assert passed > 30
+
+
+@pytest.mark.parametrize(
+    "number", [b"640823.3234", b"6.408233234e9", b"196408233234", b"640823-3234", b"20231117"]
+)
+def test_a_personal_number_is_no_number_of_a_container(number):
+    assert not is_number(number)
+
+
+@pytest.mark.parametrize(
+    "number", [b"", b"640823", b"-64.0823", b"1.5e-3", b"3000.0", b"0x10", b"123456.5", b".5"]
+)
+def test_what_scanners_count_is(number):
+    assert is_number(number)
