@@ -562,3 +562,20 @@ def test_a_personal_number_is_no_number_of_a_container(number):
 )
 def test_what_scanners_count_is(number):
     assert is_number(number)
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [
+        (0x00189087, "FD", struct.pack("<d", 7734129.0)),
+        (0x00181150, "IS", b"7734129"),
+        (0x00189073, "FD", struct.pack("<d", 46701740605.0)),
+    ],
+)
+def test_the_verifier_finds_known_numbers_that_the_rules_take_for_measurements(
+    rules_alone, tokens, tag, vr, value
+):
+    person = {0x00100020: ("LO", b"7734129"), 0x00102154: ("SH", b"070-174 06 05")}
+    result = rules_alone.deidentify(file(person | {tag: (vr, value)}))
+    found = {finding.where for finding in Verifier(rules_alone.profile, tokens).findings(result)}
+    assert found == {f"{tag:08x}"}
