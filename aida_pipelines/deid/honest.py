@@ -129,13 +129,18 @@ def _is_number(part: bytes, vr: str, tag: int) -> bool:
         runs.append("".join(runs))  # a personal number with a point for its hyphen
     if vr == "DS" and match[2]:
         runs.append(f"{float(part):.0f}")  # or with an exponent
-    return not any(_DAY.fullmatch(run) or is_personal_number(run) for run in runs)
+    return not any(map(is_somebodys, runs))
+
+
+def is_somebodys(digits: str) -> bool:
+    """Whether a run of digits is a personal number, or a day of this century or the last."""
+    return _DAY.fullmatch(digits) is not None or is_personal_number(digits)
 
 
 def is_nobodys(values: Iterable[float]) -> bool:
     """Whether none of these binary numbers is a day (``20231117``), or a personal number of ten or twelve digits."""
     large = [int(abs(value)) for value in values if abs(value) >= _SMALLEST_OF_PERSONS and value.is_integer()]
-    return not any(_DAY.fullmatch(str(number)) or is_personal_number(f"{number:010d}") for number in large)
+    return not any(is_somebodys(f"{number}") or is_somebodys(f"{number:010}") for number in large)
 
 
 @lru_cache(maxsize=4096)

@@ -189,8 +189,8 @@ def _are_tile_lengths(payload: bytes, most: int) -> bool:
         return False
     indices, wide = payload[1] >> 4 & 3, payload[1] >> 6 & 1
     size = indices + (4 if wide else 2)
-    entries, rest = divmod(len(payload) - 2, size)
+    rest = (len(payload) - 2) % size
     if rest or indices == 3:
         return False
-    lengths = [payload[2 + size * n + indices : 2 + size * (n + 1)] for n in range(entries)]
-    return sum(int.from_bytes(one) for one in lengths) <= most
+    starts = range(2 + indices, len(payload), size)
+    return sum(int.from_bytes(payload[start : start + size - indices], "big") for start in starts) <= most

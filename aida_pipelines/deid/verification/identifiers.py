@@ -142,7 +142,7 @@ class Known:
         long += [("address", text) for text in sorted(by.get("address", ()))]
         long += [("place", text) for text in sorted(by.get("place", ())) if text not in models]
         births = frozenset(by.get("birth-date", ()))
-        numbers = [(kind, text.lstrip("0")) for kind, text in long if text.isdecimal() and len(text) >= 8]
+        numbers = [(kind, text.lstrip("0")) for kind, text in long if text.isdecimal() and len(text) > 6]
         return cls(
             identifiers=every,
             short_names=frozenset(name for name in names if not _is_long(name)),
