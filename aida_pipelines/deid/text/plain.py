@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import unicodedata
 
-_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹘﹣－"), "-")
-_SPACES = dict.fromkeys(map(ord, "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"), " ")  # fmt: skip
-# Invisible characters between two digits split no number.
-_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff\u034f\u061c\u200e\u200f"), "\x01")
-_TABLE = {**_DASHES, **_SPACES, **_INVISIBLE}
-
 INVISIBLE = "\x01"
-"""Stands for a character that nobody sees."""
+"""Stands for a character that nobody sees: between two digits it splits no number."""
+
+_INVISIBLE = frozenset("\u00ad\u034f")  # soft hyphen and grapheme joiner; others are of category Cf
+_MINUS = "\u2212"
 
 
 def plain(text: str) -> str:
@@ -23,9 +20,7 @@ def plain(text: str) -> str:
     Returns:
         As many characters as ``text`` has.
     """
-    if text.isascii():
-        return text
-    return "".join(_one(char) for char in text.translate(_TABLE))
+    return text if text.isascii() else "".join(map(_one, text))
 
 
 def _one(char: str) -> str:
@@ -34,5 +29,12 @@ def _one(char: str) -> str:
     digit = unicodedata.decimal(char, None)
     if digit is not None:
         return str(digit)
+    category = unicodedata.category(char)
+    if category == "Cf" or char in _INVISIBLE:
+        return INVISIBLE
+    if category == "Pd" or char == _MINUS:
+        return "-"
+    if category in ("Zs", "Zl", "Zp"):
+        return " "
     narrow = unicodedata.normalize("NFKC", char)
     return narrow if len(narrow) == 1 else char

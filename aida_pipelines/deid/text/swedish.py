@@ -53,6 +53,7 @@ _NATIONAL = re.compile(
     rf"(?<!\d)((?:00|2\d){_BETWEEN}\d{{2}}{_BETWEEN}\d{{2}}{_BETWEEN}\d{{2}}{_BETWEEN}"
     rf"[A-HJ-NPR-UX-Za-hj-npr-ux-z]{{2}}{_BETWEEN}\d{_BETWEEN}[A-Za-z\d])(?![^\W_])"
 )
+_CENTURIES = ("18", "19", "20")
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -93,27 +94,24 @@ def _confused(match: re.Match[str]) -> Iterator[Found]:
 
 def _kind(digits: str) -> str:
     """What ten or twelve digits are; empty if nothing."""
-    whole = len(digits) == 12
-    if whole:
-        if digits[:2] == "99" and digits[2:4] in ("18", "19", "20") and luhn(digits[4:]):
-            return "reserve-number"
-        if digits[:2] not in ("18", "19", "20"):
+    if len(digits) == 12:
+        if digits[:2] == "99":
+            return "reserve-number" if digits[2:4] in _CENTURIES and luhn(digits[4:]) else ""
+        if digits[:2] not in _CENTURIES:
             return ""
-        digits = digits[2:]
-    if not luhn(digits):
+    month, day = int(digits[-8:-6]), int(digits[-6:-4])
+    if not luhn(digits[-10:]) or not 1 <= month <= 12:
         return ""
-    month, day = int(digits[2:4]), int(digits[4:6])
-    if not 1 <= month <= 12:
-        return ""
-    if 1 <= day <= _MONTH_DAYS[month - 1]:
+    days = _MONTH_DAYS[month - 1]
+    if 1 <= day <= days:
         return "personal-number"
-    if 61 <= day <= 60 + _MONTH_DAYS[month - 1]:
+    if 61 <= day <= 60 + days:
         return "coordination-number"
-    return "reserve-number" if whole and 32 <= day <= 59 else ""
+    return "reserve-number" if 32 <= day <= 59 and len(digits) == 12 else ""
 
 
 def _lettered(bare: str) -> str:
-    if len(bare) != 12 or bare[:2] not in ("18", "19", "20") or not _is_day(bare[4:8]):
+    if len(bare) != 12 or bare[:2] not in _CENTURIES or not _is_day(bare[4:8]):
         return ""
     # Västra Götaland's has a check digit. With a wrong one it is still what Skåne and Värmland write.
     return "reserve-number"
