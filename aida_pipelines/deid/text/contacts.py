@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from aida_pipelines.deid.text.found import Found
 from aida_pipelines.deid.text.plain import plain
 
-_GAP = r"[ \-/.()\x01]{0,3}"
+_GAP = r"[\ \-/.()\x01]{0,3}"
 _PHONE_WORD = (
     r"(?:tel(?:efon|e?fax)?|phone|mobil|mob|fax|tfn|tlf|sökare|sokare|jour|ankn|anknytning|växel|vaxel)"
 )
@@ -23,23 +23,55 @@ _STREETS = (
     "parken|promenaden|ringen|slingan|svängen|svangen|udden|viken"
 )
 
-_PATTERNS = (
-    ("mail", re.compile(r"[^\s@<>()\[\]\",;:]{1,64}\s?(?:@|\(at\)|\[at\]|\(a\)|\[a\])\s?[\w\-]+(?:\s?(?:\.|\(dot\)|\[dot\]|\(punkt\))\s?[\w\-]+)+", re.IGNORECASE)),
-    ("web", re.compile(r"(?:[a-z][a-z0-9+.\-]{1,15}://|www\.)[^\s<>\"]+", re.IGNORECASE)),
-    ("web", re.compile(r"(?<![\w@.\-])(?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.)+(?:se|nu|com|org|net|eu|no|dk|fi|de|uk|info|io|invalid|example)(?:/\S*)?(?![\w\-])", re.IGNORECASE)),
-    ("computer", re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?!\.?\d)")),
-    ("computer", re.compile(r"(?<![0-9a-f:])(?:[0-9a-f]{2}[:\-]){5}[0-9a-f]{2}(?![0-9a-f:])", re.IGNORECASE)),
-    ("computer", re.compile(r"(?<![0-9a-f:])(?:[0-9a-f]{1,4}:){4,7}(?::?[0-9a-f]{1,4})(?![0-9a-f:])", re.IGNORECASE)),
-    ("hsa-id", re.compile(rf"(?<![A-Za-z])SE{_GAP}(?:\d{_GAP}){{10}}-?{_GAP}[A-Z0-9]{{1,31}}(?![A-Za-z0-9])", re.IGNORECASE)),
-    ("telephone", re.compile(rf"(?<![\d.,])(?:\+|00){_GAP}[1-9](?:{_GAP}\d){{6,13}}(?!\d)")),
-    ("telephone", re.compile(rf"(?<![\d.,])0[1-9](?:{_GAP}\d){{5,10}}(?!\d)")),
-    ("telephone", re.compile(rf"(?<!\w){_PHONE_WORD}[.:]?\s{{0,3}}(?:nr\.?:?\s?)?\d(?:{_GAP}\d){{2,13}}(?!\d)", re.IGNORECASE)),
-    ("street", re.compile(rf"(?<!\w)(?:[A-ZÅÄÖÉÜ][\w:\-]*\s){{1,3}}(?:{_STREETS})\s{{1,2}}\d{{1,4}}\s?[A-Za-z]?(?!\w)")),
-    ("street", re.compile(rf"(?<!\w)[\w:\-]{{2,}}(?:{_STREETS})\s{{1,2}}\d{{1,4}}\s?[a-z]?(?!\w)", re.IGNORECASE)),
-    ("street", re.compile(r"(?<!\w)(?:box|boxadress|lgh|lägenhet|c/o)\s?\d{1,5}(?!\w)", re.IGNORECASE)),
-    ("postcode", re.compile(r"(?<![\w.,])(?:SE?-\s?)?[1-9]\d{2}\s\d{2}\s{1,2}[A-ZÅÄÖ][A-Za-zÅÄÖåäö\-]{2,}(?:\s[A-ZÅÄÖ]{2,})?")),
-    ("position", re.compile(r"(?<![\d.])[5-6]\d\.\d{3,}\s?°?\s?N?[,;\s]\s?[12]\d\.\d{3,}\s?°?\s?[EÖO]?(?!\d)")),
-)  # fmt: skip
+_DOT = r"(?:\.|\(dot\)|\[dot\]|\(punkt\))"
+_BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_TOP_LEVEL = "se|nu|com|org|net|eu|no|dk|fi|de|uk|info|io|invalid|example"
+_CAPITAL = "(?-i:[A-ZÅÄÖÉÜ])"
+
+_PATTERNS = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE | re.VERBOSE))
+    for kind, pattern in (
+        (
+            "mail",
+            rf"""[^\s@<>()\[\]\",;:]{{1,64}} \s? (?: @ | \(at\) | \[at\] | \(a\) | \[a\] ) \s?
+            [\w\-]+ (?: \s?{_DOT}\s? [\w\-]+ )+""",
+        ),
+        ("web", r"""(?: [a-z][a-z0-9+.\-]{1,15}:// | www\. ) [^\s<>"]+"""),
+        (
+            "web",
+            rf"""(?<![\w@.\-]) (?: [a-z0-9](?:[a-z0-9\-]{{0,61}}[a-z0-9])?\. )+ (?:{_TOP_LEVEL})
+            (?:/\S*)? (?![\w\-])""",
+        ),
+        ("computer", rf"(?<![\d.]) (?:{_BYTE}\.){{3}} {_BYTE} (?!\.?\d)"),
+        ("computer", r"(?<![0-9a-f:]) (?:[0-9a-f]{2}[:\-]){5} [0-9a-f]{2} (?![0-9a-f:])"),
+        ("computer", r"(?<![0-9a-f:]) (?:[0-9a-f]{1,4}:){4,7} :?[0-9a-f]{1,4} (?![0-9a-f:])"),
+        (
+            "hsa-id",
+            rf"(?<![a-z]) SE {_GAP} (?:\d{_GAP}){{10}} -? {_GAP} [a-z0-9]{{1,31}} (?![a-z0-9])",
+        ),
+        ("telephone", rf"(?<![\d.,]) (?:\+|00) {_GAP} [1-9] (?:{_GAP}\d){{6,13}} (?!\d)"),
+        ("telephone", rf"(?<![\d.,]) 0[1-9] (?:{_GAP}\d){{5,10}} (?!\d)"),
+        (
+            "telephone",
+            rf"(?<!\w) {_PHONE_WORD} [.:]? \s{{0,3}} (?:nr\.?:?\s?)? \d (?:{_GAP}\d){{2,13}} (?!\d)",
+        ),
+        (
+            "street",
+            rf"(?<!\w) (?:{_CAPITAL}[\w:\-]*\s){{1,3}} (?:{_STREETS}) \s{{1,2}} \d{{1,4}} \s?[a-z]? (?!\w)",
+        ),
+        ("street", rf"(?<!\w) [\w:\-]{{2,}} (?:{_STREETS}) \s{{1,2}} \d{{1,4}} \s?[a-z]? (?!\w)"),
+        ("street", r"(?<!\w) (?: box | boxadress | lgh | lägenhet | c/o ) \s? \d{1,5} (?!\w)"),
+        (
+            "postcode",
+            rf"""(?<![\w.,]) (?:SE?-\s?)? [1-9]\d{{2}} \s \d{{2}} \s{{1,2}} {_CAPITAL}[A-Za-zÅÄÖåäö\-]{{2,}}
+            (?: \s (?-i:[A-ZÅÄÖ]{{2,}}) )?""",
+        ),
+        (
+            "position",
+            r"(?<![\d.]) [56]\d\.\d{3,} \s?°?\s?N? [,;\s] \s? [12]\d\.\d{3,} \s?°?\s?[EÖO]? (?!\d)",
+        ),
+    )
+)
 
 
 def contacts(text: str) -> Iterator[Found]:
