@@ -69,7 +69,8 @@ _ABBREVIATIONS = frozenset(
     flair dwi adc swi stir tse gre epi tof asl dti ivim fs gd gdl hb crp psa ast alt alp sr lpk tpk inr egfr krea ekg
     eeg emg bt af puls temp nyha tnm pt pn pm ct0 er pr her her2 ki67 lm lbp hcc rcc sclc nsclc dlbcl cll kol astma
     ua us op postop preop rec ber dg diff ddx ua vas who ecog ica acm aca acp acc acd pica sca basilaris svc ivc la
-    lv ra rv lca rca lad lcx ef aorta ts vc va sin dxt sth thx abd buk lgl ua nativ kontrast jod pvk cvk picc nsd
+    lv ra rv lca rca lad lcx ef aorta ts vc va sin dxt sth thx abd buk lgl ua nativ kontrast jod pvk cvk picc nsd mvh pat remiss bi rads pi lung ti
+    th med hsl pad pkt kort nr tel
     """.split()  # noqa: SIM905 - a list would be a page long
 )
 """Of clinical Swedish; our own list."""

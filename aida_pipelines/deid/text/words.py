@@ -17,7 +17,6 @@ from pathlib import Path
 
 from aida_pipelines.contracts.vocabulary import normalise
 
-_MISSPELT, _NEEDS_ENDING, _PART_ONLY = "%", "¤", "Z"
 _MIN_PART, _MIN_LAST = 3, 4
 _MAX_PARTS = 3
 
@@ -32,10 +31,16 @@ _NATURE = frozenset(
     lindgren ljus lycke lång mild morell rapp rot sandell snäll spets spjut sträng stolt sparv svensk trygg vän värn
     erik eric karl carl johan nils anders per lars peter jon hans åke arne sven göran ulf bengt gustav gustaf olof ola
     ove pål kjell leif tage tore ture vide viking ylva åsa maj may rut ida eva ella elsa saga tove tyra vera alva ebba
+    mila enar hult lotta brink åse flink jasmin veronika malva lönn norrman else tuva ville meja lova jarl strid hannes
+    fred lina rita august marina helga britt sam tova asp ågren rosén nord kasper blixt charlotta said vera nova minna moa molly svea linn love
+    green oliver alexis junior osman khan mark bill rose grace hope will frank jack rob nick bob jean baker cook smith king brown young hill grant ivy lily
     freja ester greta hilda inga inger ingrid iris siri signe stella sol alma
     """.split()  # noqa: SIM905 - a list would be a page long
 )
-"""Ordinary words and short forms that are common names in Sweden or parts of them; our own list."""
+"""Ordinary words and short forms that are common names in Sweden or parts of them, and English ones; our own list."""
+
+_ENGLISH = frozenset("a act all am an as at be best care case do he in it no now on or reading so us who will".split())  # noqa: SIM905
+"""Words with which English sentences begin, and which the English dictionary has as names as well (On: Ontario)."""
 
 _NAME_ENDINGS = re.compile(
     r".+(?:sson|son|sen|zon|dotter|qvist|kvist|quist|ström|strøm|berg|bergh|borg|gren|lund|lundh|lind|lindh|holm|blad"
@@ -54,31 +59,40 @@ class Dictionary:
     """
 
     def __init__(self, path: Path) -> None:
+        misspelt = self._needs_ending = self._part_only = "\0"
         self._stems: dict[str, str] = {}
         self._names: set[str] = set()
         self._parts: set[str] = set()
         self._endings: dict[str, list[tuple[str, str, re.Pattern[str]]]] = {}
         self._longest = 0
         for line in _lines(path.with_suffix(".aff")):
-            self._ending(line.split())
+            fields = line.split()
+            if fields[:1] == ["FORBIDDENWORD"]:
+                misspelt = fields[1]
+            elif fields[:1] == ["NEEDAFFIX"]:
+                self._needs_ending = fields[1]
+            elif fields[:1] == ["ONLYINCOMPOUND"]:
+                self._part_only = fields[1]
+            elif fields[:1] == ["SFX"]:
+                self._ending(fields)
         for line in _lines(path.with_suffix(".dic")):
             word, _, flags = line.partition("/")
-            if _MISSPELT in flags:
+            if misspelt in flags:
                 continue
             if word[:1].isupper():
                 self._names.add(word.casefold())
-            elif _PART_ONLY in flags:
+            elif self._part_only in flags:
                 self._parts.add(word)
             else:
                 self._stems[word] = self._stems.get(word, "") + flags
 
     def _ending(self, fields: list[str]) -> None:
-        if len(fields) < 5 or fields[0] != "SFX":
+        if len(fields) < 5:
             return
         _, flag, gone, added, condition = fields[:5]
         form, _, more = added.partition("/")
         ending = "" if form == "0" else form
-        if ending == "" and _PART_ONLY in more:
+        if ending == "" and self._part_only in more:
             return
         self._endings.setdefault(ending, []).append(
             (flag, "" if gone == "0" else gone, re.compile(f"(?:{condition})$"))
@@ -88,7 +102,7 @@ class Dictionary:
     def has(self, word: str) -> bool:
         """Whether a word in lower case is in it, in any of its forms."""
         flags = self._stems.get(word)
-        if flags is not None and _NEEDS_ENDING not in flags:
+        if flags is not None and self._needs_ending not in flags:
             return True
         for length in range(min(self._longest, len(word) - 1) + 1):
             stem = word[: len(word) - length]
@@ -112,12 +126,11 @@ class Words:
 
     Args:
         medical: Words that are allowed beside the dictionaries', normalised: a vocabulary's terms.
-        dictionaries: The dictionaries.
     """
 
-    def __init__(self, medical: Iterable[str], dictionaries: Iterable[Dictionary]) -> None:
+    def __init__(self, medical: Iterable[str]) -> None:
         self._medical = frozenset(medical)
-        self._dictionaries = tuple(dictionaries)
+        self._swedish, self._english = self._dictionaries = dictionaries()
         self.ordinary = lru_cache(maxsize=1 << 16)(self._ordinary)
 
     def _ordinary(self, word: str) -> bool:
@@ -134,9 +147,11 @@ class Words:
 
     def may_be_name(self, word: str) -> bool:
         """Whether a word, in lower case, is a name as well."""
-        return word in _NATURE or any(
-            one.is_name(form) for one in self._dictionaries for form in (word, word.removesuffix("s"))
-        )
+        if word in _NATURE or any(self._swedish.is_name(form) for form in (word, word.removesuffix("s"))):
+            return True
+        if word in _ENGLISH or self.medical(word) or self._swedish.has(word):
+            return False
+        return self._english.is_name(word)
 
     def _compound(self, word: str, parts: int = _MAX_PARTS) -> bool:
         if parts == _MAX_PARTS and _NAME_ENDINGS.fullmatch(word):
