@@ -71,7 +71,8 @@ Tyreoidea är förstorad med flera knutor, störst i vänster lob.
 Vätskenivåer i sinus maxillaris bilateralt talar för sinuit.
 """.strip().split("\n")
 
-WITH_NAMES = """
+WITH_NAMES = (
+    """
 Patienten {full} inkommer med bröstsmärta.
 {first} mår bättre efter operationen.
 {full} undersöktes på akuten.
@@ -98,9 +99,14 @@ Uppgifterna kommer från {first}s vårdcentral.
 Undersökt tillsammans med {full} och {other}.
 Docent {last} rekommenderar biopsi.
 {lower} söker för buksmärta.
-""".strip().replace("\\n", "\n").split("\n")
+""".strip()
+    .replace("\\n", "\n")
+    .split("\n")
+)
 
-_GIVEN = "Vob Tjor Mirn Osk Drav Elk Ylj Brin Fjal Snor Zav Kvel Ulm Hjar Smyl Ravn Josk Plin Gryt Edv".split()
+_GIVEN = (
+    "Vob Tjor Mirn Osk Drav Elk Ylj Brin Fjal Snor Zav Kvel Ulm Hjar Smyl Ravn Josk Plin Gryt Edv".split()
+)
 _GIVEN_ENDS = "a e ina is ko ar el ette ulf va mund hild rik vor".split()
 _FAMILY = "Tjel Vobr Krusk Bjerv Snork Plask Fjorv Grönk Mjuv Stråv Hjulv Ärv Ömk Åskv Drusk Knaj Smöj Vrist".split()
 _FAMILY_ENDS = "vander ink linder sson ström berg quist ell mark gren ås kvist hult stedt ovic zadeh".split()
@@ -140,7 +146,9 @@ def words_of(text: str) -> Counter[str]:
     return Counter(word for word in re.findall(r"[^\W\d_]+", fold(text)) if len(word) > 1)
 
 
-def unknown_names(cleaner: TextCleaner, rng: random.Random, reports: int, shown: int) -> dict[str, tuple[int, int]]:
+def unknown_names(
+    cleaner: TextCleaner, rng: random.Random, reports: int, shown: int
+) -> dict[str, tuple[int, int]]:
     """Names planted and names gone, by where they come from."""
     figures = {}
     for kind, source in NAMES.items():
@@ -205,7 +213,9 @@ def _stockholm(rng: random.Random) -> str:
 
 
 def _inera(rng: random.Random) -> str:
-    return _checked(f"{rng.randrange(1900, 2026)}{rng.randrange(1, 13):02}{rng.randrange(32, 60)}{rng.randrange(1000):03}")
+    return _checked(
+        f"{rng.randrange(1900, 2026)}{rng.randrange(1, 13):02}{rng.randrange(32, 60)}{rng.randrange(1000):03}"
+    )
 
 
 def _national(rng: random.Random) -> str:
@@ -214,7 +224,18 @@ def _national(rng: random.Random) -> str:
 
 
 def _lettered(rng: random.Random, form: str) -> str:
-    return f"{_day(rng):%Y%m%d}" + re.sub("[A9]", lambda one: rng.choice("ABCDEFGHJKLMNPRSTU" if one[0] == "A" else "0123456789"), form)
+    return f"{_day(rng):%Y%m%d}" + re.sub(
+        "[A9]", lambda one: rng.choice("ABCDEFGHJKLMNPRSTU" if one[0] == "A" else "0123456789"), form
+    )
+
+
+def _misread(number: str, rng: random.Random) -> str:
+    """Some digits as letters that look like them, as a reader of pixels or a typist has them."""
+    swaps = {"0": "OoQD", "1": "Il|", "2": "Zz", "5": "Ss", "6": "Gb", "7": "T", "8": "B", "9": "gq"}
+    places = rng.sample([place for place, digit in enumerate(number) if digit in swaps], 3)
+    return "".join(
+        rng.choice(swaps[digit]) if place in places else digit for place, digit in enumerate(number)
+    )
 
 
 FORMATS: dict[str, Callable[[random.Random], str]] = {
@@ -227,6 +248,7 @@ FORMATS: dict[str, Callable[[random.Random], str]] = {
     "reserve number, Skåne": lambda rng: _lettered(rng, rng.choice(("A999", "99A9", "9A99"))),
     "reserve number, Inera": _inera,
     "reserve number, national": _national,
+    "personal number, misread": lambda rng: _misread(_personal(rng), rng),
 }
 
 
@@ -236,13 +258,32 @@ def _split(text: str, sign: str) -> str:
 
 SPELLINGS: tuple[Callable[[str, random.Random], str], ...] = (
     lambda text, rng: text,
-    lambda text, rng: _split(text, rng.choice(("-", "+", " ", "–", "—", " - ", "\u00a0", "\u200b", "\u2212", ".", "/"))),
-    lambda text, rng: _split(f"{text[:-8]}{(s := rng.choice('-. /'))}{text[-8:-6]}{s}{text[-6:-4]}{s}{text[-4:]}".replace(s * 2, s), "")
-    if len(text) == 12
-    else text,
+    lambda text, rng: _split(
+        text, rng.choice(("-", "+", " ", "–", "—", " - ", "\u00a0", "\u200b", "\u2212", ".", "/"))
+    ),
+    lambda text, rng: (
+        _split(
+            f"{text[:-8]}{(s := rng.choice('-. /'))}{text[-8:-6]}{s}{text[-6:-4]}{s}{text[-4:]}".replace(
+                s * 2, s
+            ),
+            "",
+        )
+        if len(text) == 12
+        else text
+    ),
     lambda text, rng: " ".join(text),
 )
-AROUND = ("{}", "pnr {}", "pnr{}", "({})", "pat {}, remitterad", "T1 ax {}", "id_{}_x", "Personnummer: {}.", "{}\n")
+AROUND = (
+    "{}",
+    "pnr {}",
+    "pnr{}",
+    "({})",
+    "pat {}, remitterad",
+    "T1 ax {}",
+    "id_{}_x",
+    "Personnummer: {}.",
+    "{}\n",
+)
 
 
 def random_digits(rng: random.Random, count: int) -> tuple[int, int]:
@@ -288,7 +329,7 @@ def known_identifiers(cleaner: TextCleaner, rng: random.Random, count: int) -> d
             hits = figures.setdefault(kind, [0, 0])
             hits[0] += not left
             hits[1] += 1
-            if left and len(figures) and "--show" in sys.argv:
+            if left and figures and "--show" in sys.argv:
                 print("  left:", kind, repr(text), repr(cleaner(text, known)))
     return {kind: (hits[0], hits[1]) for kind, hits in figures.items()}
 

@@ -80,19 +80,21 @@ _EPONYMS = frozenset(
     alzheimer parkinson crohn hodgkin gleason cushing schmorl bosniak fazekas lisfranc cobb couinaud tarlov modic
     pfirrmann monteggia colles bankart perthes scheuermann meckel hounsfield doppler fleischner bochdalek wilms ewing
     kaposi warthin chiari willis sylvii fallot kerley pancoast horner hashimoto basedow wernicke huntington lewy barrett
-    langerhans paget osgood schlatter achilles baastrup virchow robin monro magendie luschka rolandi broca valsalva
+    langerhans paget osgood schlatter achilles baastrup virchow monro magendie luschka rolandi broca valsalva
     """.split()  # noqa: SIM905
 )
 """Names of diseases and structures that are written with a capital; those that are common surnames are left out."""
 
-_STARTERS = frozenset({"inga", "hans", "per", "man", "för", "om", "om", "på", "dag", "sol", "ligger"})
+_STARTERS = frozenset({"inga", "hans", "per", "man", "för", "om", "på", "dag", "sol", "ligger"})
 """Also names, and so common as a sentence's first word that they stay there before a word in lower case."""
 
-_PARTICLES = frozenset("von van af de del della der den di da dos la le el al bin ibn ter och & and o".split())  # noqa: SIM905
+_PARTICLES = frozenset(
+    "von van af de del della der den di da dos la le el al bin ibn ter och & and o".split()
+)  # noqa: SIM905
 _MODALITIES = frozenset("mr mrt ct dt ul us rtg pet spect röntgen mammografi angio".split())  # noqa: SIM905
 
 _TOKEN = re.compile(r"[^\W_]+")
-_SENTENCE = re.compile(r"(?<=[.!?])[ \t]+(?=[^\W\d_a-zåäöé\[]|\[)|[\r\n]+")
+_SENTENCE = re.compile(r"(?<=[.!?])[ \t]+|[\r\n]+")
 _STARTING = re.compile(r"(?:^|[.!?:;•*>\"“”(\[/\n]|(?:^|\s)[-–])[\s\"“”(*]*$|^\s*\d{1,2}[.)]\s*$")
 _APART = re.compile(r"[ \t.,\-'’´`/&+]{1,3}")
 _SPELLED_OUT = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .\-_/]{1,2}){3,}[^\W\d_](?![^\W_])")
@@ -230,7 +232,10 @@ class TextCleaner:
         if match := _LETTERS_NUMBER.fullmatch(lower):
             letters, tail = match[1], match[3]
             return (
-                len(letters) == 1 or letters in _ABBREVIATIONS or letters == "th" or self._words.medical(letters)
+                len(letters) == 1
+                or letters in _ABBREVIATIONS
+                or letters == "th"
+                or self._words.medical(letters)
             ) and (not tail or len(tail) == 1 or self._words.medical(tail))
         return lower in _ABBREVIATIONS or self._words.medical(lower)
 
@@ -282,7 +287,9 @@ def _is_unsafe(sentence: str, tokens: Sequence[_Token]) -> bool:
 
 def _is_latin(char: str) -> bool:
     # Greek letters and the micro sign are symbols of medicine.
-    return char.isascii() or unicodedata.name(char, "").startswith(("LATIN", "GREEK", "MICRO", "FEMININE", "MASCULINE"))
+    return char.isascii() or unicodedata.name(char, "").startswith(
+        ("LATIN", "GREEK", "MICRO", "FEMININE", "MASCULINE")
+    )
 
 
 def _labelled(text: str, start: int, stop: int, places: list[Found]) -> str:

@@ -31,7 +31,9 @@ _LONG_NAME = 6
 _MIN_ID_DIGITS, _MIN_ID = 4, 3
 _LONG_ID = 6
 _MIN_PHONE = 5
-_NO_NAMES = frozenset({"anonymous", "anonymized", "anonymised", "unknown", "none", "null", "okand", "dr", "md", "mr", "mrs"})
+_NO_NAMES = frozenset(
+    {"anonymous", "anonymized", "anonymised", "unknown", "none", "null", "okand", "dr", "md", "mr", "mrs"}
+)
 _DUMMY_YEARS = frozenset({1, 1900})
 
 
@@ -98,7 +100,11 @@ NOTHING = Known()
 
 @lru_cache(maxsize=64)
 def known(
-    names: tuple[str, ...], ids: tuple[str, ...], days: tuple[str, ...], telephones: tuple[str, ...], places: tuple[str, ...]
+    names: tuple[str, ...],
+    ids: tuple[str, ...],
+    days: tuple[str, ...],
+    telephones: tuple[str, ...],
+    places: tuple[str, ...],
 ) -> Known:
     """``Known``, with the last ones' patterns remembered."""
     return Known(names, ids, days, telephones, places)
@@ -157,7 +163,10 @@ def _telephones(numbers: Iterable[str]) -> Iterator[str]:
     for number in numbers:
         digits = re.sub(r"\D", "", re.sub(r"^\s*(?:\+|00)\s*46", "", plain(number))).lstrip("0")
         if len(digits) >= _MIN_PHONE:
-            yield rf"(?:(?:\+|00){_SEPARATOR}\d\d{_SEPARATOR})?(?:\(?0\)?)?{_SEPARATOR}" + rf"[\s\-/.()]{{0,3}}".join(digits)
+            yield (
+                rf"(?:(?:\+|00){_SEPARATOR}\d\d{_SEPARATOR})?(?:\(?0\)?)?{_SEPARATOR}"
+                + r"[\s\-/.()]{0,3}".join(digits)
+            )
 
 
 def _places(places: Iterable[str]) -> tuple[str, ...]:

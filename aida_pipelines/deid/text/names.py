@@ -61,9 +61,17 @@ _BEFORE = (
 )
 _SIGNATURES = (
     re.compile(r"(?<![\w/\d])/{1,2}[ \t]?(?P<name>[^\W\d_]{1,4}|" + _NAME + r")[ \t]*/?[ \t]*(?=$|\n|[.,;])"),
-    re.compile(r"(?:^|\n|[.!?][ \t])(?P<name>" + rf"{_UPPER}{{2,4}}|{_UPPER}[ .]{{1,2}}{_UPPER}\.?" + r")[ \t.]*(?=$|\n)"),
-    re.compile(rf"(?P<name>{_NAME}),?[ \t]{{1,2}}(?i:md|phd|med\.?\s?dr|leg\.?\s?läk\w*|spec\.?\s?läk\w*|överläkare|öl|specialistläkare|ssk|st-läkare|läkare|docent|professor|radiolog)(?![^\W_])"),
-    re.compile(rf"(?P<name>{_NAME})[ \t]?\((?i:[^()\n]{{0,20}}(?:läk|ssk|öl|dr|radiolog|usk)[^()\n]{{0,20}})\)"),
+    re.compile(
+        r"(?:^|\n|[.!?][ \t])(?P<name>"
+        + rf"{_UPPER}{{2,4}}|{_UPPER}[ .]{{1,2}}{_UPPER}\.?"
+        + r")[ \t.]*(?=$|\n)"
+    ),
+    re.compile(
+        rf"(?P<name>{_NAME}),?[ \t]{{1,2}}(?i:md|phd|med\.?\s?dr|leg\.?\s?läk\w*|spec\.?\s?läk\w*|överläkare|öl|specialistläkare|ssk|st-läkare|läkare|docent|professor|radiolog)(?![^\W_])"
+    ),
+    re.compile(
+        rf"(?P<name>{_NAME})[ \t]?\((?i:[^()\n]{{0,20}}(?:läk|ssk|öl|dr|radiolog|usk)[^()\n]{{0,20}})\)"
+    ),
 )
 _LOWER = re.compile(rf"{_START}(?i:{_TITLES}|{_ROLES}|{_GREETINGS}){_ROLE_GAP}(?P<name>[^\W\d_]{{2,}})")
 

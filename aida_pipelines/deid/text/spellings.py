@@ -11,7 +11,9 @@ import unicodedata
 
 from aida_pipelines.deid.text.plain import INVISIBLE, plain
 
-_ONE_LETTER = str.maketrans({"ø": "o", "æ": "a", "ß": "ss", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "œ": "o"})
+_ONE_LETTER = str.maketrans(
+    {"ø": "o", "æ": "a", "ß": "ss", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "œ": "o"}
+)
 _TWO_LETTERS = str.maketrans({"å": "aa", "ä": "ae", "æ": "ae", "ö": "oe", "ø": "oe", "ü": "ue"})
 _FROM_TWO = re.compile(r"aa|ae|oe|ue")
 
@@ -65,4 +67,6 @@ def spellings(word: str) -> frozenset[str]:
     """A name's folded spellings: its letters as one and as two; two that may stand for one as that."""
     whole = unicodedata.normalize("NFC", word).casefold()
     folded = fold(whole)
-    return frozenset({folded, fold(whole.translate(_TWO_LETTERS)), _FROM_TWO.sub(lambda two: two[0][0], folded)})
+    return frozenset(
+        {folded, fold(whole.translate(_TWO_LETTERS)), _FROM_TWO.sub(lambda two: two[0][0], folded)}
+    )

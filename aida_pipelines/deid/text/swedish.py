@@ -27,6 +27,7 @@ from aida_pipelines.deid.text.found import Found
 from aida_pipelines.deid.text.plain import INVISIBLE, plain
 
 _BETWEEN = rf"[ \t\r\n\-+_.,:/'{INVISIBLE}]{{0,4}}"
+_ONE = rf"[ \-.{INVISIBLE}]?"
 _LOOKALIKE = "OoQDIiLl|!ZzSsGbTBgq"
 _MISREAD = str.maketrans(_LOOKALIKE, "00001111112255667899")
 
@@ -41,17 +42,18 @@ _TWELVE = _spread(*[r"\d"] * 12)
 _DIGITS = re.compile(rf"(?<!\d)(?=({_TWELVE})(?!\d)|)(?=({_TEN})(?!\d)|)\d")
 _ODD = rf"[\d{re.escape(_LOOKALIKE)}]"
 _CONFUSED = re.compile(
-    rf"(?<![^\W_])(?=({_spread(*[_ODD] * 12)})(?![^\W_])|)(?=({_spread(*[_ODD] * 10)})(?![^\W_])|){_ODD}"
+    rf"(?:(?<![^\W_])|(?<=[Pp][Nn][Rr])|(?<=nummer)|(?<=\b[Ii][Dd]))(?=({_spread(*[_ODD] * 12)})(?![^\W_])|)(?=({_spread(*[_ODD] * 10)})(?![^\W_])|){_ODD}"
 )
 _LETTERED = re.compile(
-    rf"(?<!\d)({_spread(*[chr(92) + 'd'] * 8)}{_BETWEEN}(?=\d{{0,3}}[A-Za-z])[A-Za-z\d]{{4}})(?![^\W_])"
+    rf"(?<!\d)({_spread(*[chr(92) + 'd'] * 8)}{_BETWEEN}(?=(?:\d{_ONE}){{0,3}}[A-Za-z])(?=(?:[A-Za-z]{_ONE}){{0,3}}\d)"
+    rf"[A-Za-z\d](?:{_ONE}[A-Za-z\d]){{3}})(?![^\W_])"
 )
 _INTERIM = re.compile(
-    rf"(?<!\d)({_spread(*[chr(92) + 'd'] * 6)}{_BETWEEN}[A-Za-z]{_BETWEEN}\d{{3}})(?![^\W_])"
+    rf"(?<!\d)({_spread(*[chr(92) + 'd'] * 6)}{_BETWEEN}[A-Za-z]{_BETWEEN}\d{_ONE}\d{_ONE}\d)(?![^\W_])"
 )
 _NATIONAL = re.compile(
-    rf"(?<!\d)((?:00|2\d){_BETWEEN}\d{{2}}{_BETWEEN}\d{{2}}{_BETWEEN}\d{{2}}{_BETWEEN}"
-    rf"[A-HJ-NPR-UX-Za-hj-npr-ux-z]{{2}}{_BETWEEN}\d{_BETWEEN}[A-Za-z\d])(?![^\W_])"
+    rf"(?<!\d)((?:0{_ONE}0|2{_ONE}\d){_BETWEEN}{_spread(*[chr(92) + 'd'] * 6)}{_BETWEEN}"
+    rf"[A-HJ-NPR-UX-Za-hj-npr-ux-z]{_ONE}[A-HJ-NPR-UX-Za-hj-npr-ux-z]{_BETWEEN}\d{_BETWEEN}[A-Za-z\d])(?![^\W_])"
 )
 _CENTURIES = ("18", "19", "20")
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

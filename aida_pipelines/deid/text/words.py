@@ -39,7 +39,9 @@ _NATURE = frozenset(
 )
 """Ordinary words and short forms that are common names in Sweden or parts of them, and English ones; our own list."""
 
-_ENGLISH = frozenset("a act all am an as at be best care case do he in it no now on or reading so us who will".split())  # noqa: SIM905
+_ENGLISH = frozenset(
+    "a act all am an as at be best care case do he in it no now on or reading so us who will".split()
+)  # noqa: SIM905
 """Words with which English sentences begin, and which the English dictionary has as names as well (On: Ontario)."""
 
 _NAME_ENDINGS = re.compile(
@@ -160,16 +162,19 @@ class Words:
             if not self._first_part(word[:place]):
                 continue
             rest = word[place:]
-            if self.listed(rest) or (parts > 2 and self._compound(rest, parts - 1)):
+            if self._last_part(rest) or (parts > 2 and self._compound(rest, parts - 1)):
                 return True
         return False
 
     def _first_part(self, part: str) -> bool:
-        if self.listed(part) or any(one.is_part(part) for one in self._dictionaries):
+        if self._last_part(part) or self._swedish.is_part(part):
             return True
         if part.endswith("s"):
-            return self.listed(part[:-1]) and len(part) > _MIN_PART
-        return len(part) > _MIN_PART and any(self.listed(part + end) for end in ("a", "e"))
+            return self._last_part(part[:-1]) and len(part) > _MIN_PART
+        return len(part) > _MIN_PART and any(self._last_part(part + end) for end in ("a", "e"))
+
+    def _last_part(self, part: str) -> bool:
+        return self._swedish.has(part) or self.medical(part)
 
 
 @cache
