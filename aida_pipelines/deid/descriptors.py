@@ -18,6 +18,9 @@ from aida_pipelines.deid.pseudonym import is_personal_number
 MAX_DIGITS = 8
 """A description whose numbers together have more digits than this loses all of them: they may spell an id."""
 
+UNKNOWN_WORD = " qqqq "
+"""On no allow-list: stands where an identifier stood, so that the number behind it goes as well."""
+
 _JOINED_NUMBERS = re.compile(
     r"(?<![\d.,])(?:\d{1,4}([-/.])\d{1,3}(\1\d{1,4})+|0\d{1,3}[-/ ]+\d{2,}([ -]\d{2,})*|\d+-\d{5,})(?!\d)"
 )

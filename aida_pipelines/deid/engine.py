@@ -45,12 +45,20 @@ from aida_pipelines.deid.content import (
     refers_by_position,
 )
 from aida_pipelines.deid.dates import moved_value
-from aida_pipelines.deid.descriptors import DescriptorCleaner, say_a_number, unified, without_spelt_out
+from aida_pipelines.deid.descriptors import (
+    UNKNOWN_WORD,
+    DescriptorCleaner,
+    say_a_number,
+    unified,
+    without_spelt_out,
+)
 from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest, is_nobodys
 from aida_pipelines.deid.icc import rebuilt
+from aida_pipelines.deid.identity import known_of
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
+from aida_pipelines.deid.text.known import Known
 from aida_pipelines.deid.timeline import Timeline, timeline
 from aida_pipelines.dicom.dictionary import UID_dictionary
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
@@ -234,6 +242,7 @@ class Decisions:
         sop_class: The SOP class.
         pixels: What is declared of pixel data.
         added: Elements that say what was done, by tag.
+        known: Whom it is about, for the texts.
     """
 
     subject: str
@@ -242,6 +251,7 @@ class Decisions:
     sop_class: str
     pixels: DeclaredPixels
     added: dict[int, bytes]
+    known: Known
 
 
 class Deidentifier:
@@ -326,6 +336,7 @@ class Deidentifier:
             sop_class=sop_class,
             pixels=_declared_pixels(top),
             added=added,
+            known=known_of(top),
         )
 
     def rewriter(self, parsed: ParsedFile, decided: Decisions) -> _Rewriter:
@@ -338,6 +349,7 @@ class Deidentifier:
             self._cleaner,
             self._devices,
             decided.subject,
+            decided.known,
         )
 
     def assembled(
@@ -451,12 +463,19 @@ class Top:
 
     def inner_text(self, sequence: int, tag: int) -> str:
         """The first value of a text-like attribute in a sequence's first item; empty if there is none."""
+        return next(iter(self.inner_texts(sequence, tag)), "")
+
+    def inner_texts(self, sequence: int, tag: int) -> list[str]:
+        """First values of a text-like attribute in a sequence's items; empty where an item has none."""
         self.read.add(sequence)
         element = self._elements.get(sequence)
-        if element is None or not element.items:
-            return ""
-        inner = next((one for one in element.items[0] if one.tag == tag), None)
-        return decode_text(self._parsed.value(inner), vr_of(tag), self.charset) if inner else ""
+        inner = [
+            next((one for one in item if one.tag == tag), None)
+            for item in (element.items or () if element else ())
+        ]
+        return [
+            decode_text(self._parsed.value(one), vr_of(tag), self.charset) if one else "" for one in inner
+        ]
 
     def number(self, tag: int, default: int) -> int:
         """The first value of a numeric attribute."""
@@ -502,6 +521,7 @@ class _Rewriter:
         cleaner: DescriptorCleaner,
         devices: DeviceCleaner,
         subject: str,
+        known: Known,
     ) -> None:
         self._parsed = parsed
         self._rules = rules
@@ -510,6 +530,7 @@ class _Rewriter:
         self._cleaner = cleaner
         self._devices = devices
         self._subject = subject
+        self._known = known
         self.changes: list[Change] = []
         self._in_content, self._structured, self._positions = False, False, Positions()
 
@@ -776,7 +797,9 @@ class _Rewriter:
         if sum(map(len, filter(str.isdigit, coded))) > _MAX_CODED_DIGITS or say_a_number(coded):
             coded = ["" if part.isdigit() else part for part in coded]
         coded = without_spelt_out(coded)
-        words = self._cleaner.values(["" if _is_coded(part) else part for part in parts])
+        words = self._cleaner.values(
+            ["" if _is_coded(part) else self._known.without(part, UNKNOWN_WORD) for part in parts]
+        )
         kept = [term or _worded(word) for term, word in zip(coded, words, strict=True)]
         return _encoded("\\".join(kept) if any(kept) else "", charset)
 
@@ -800,7 +823,8 @@ class _Rewriter:
         text = decode_text(value, vr if value.isascii() else "LO", charset)
         if "\x1b" in text:
             return b""  # an escape sequence that says nothing in this character set: nor does what follows
-        cleaned = (cleaner or self._cleaner).values(text.split("\\"))
+        values = [self._known.without(value, UNKNOWN_WORD) for value in text.split("\\")]
+        cleaned = (cleaner or self._cleaner).values(values)
         return _encoded("\\".join(cleaned) if any(cleaned) else "", charset)
 
     def _tokens(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:

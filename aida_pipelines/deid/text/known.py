@@ -34,6 +34,8 @@ _MIN_PHONE = 5
 _NO_NAMES = frozenset(
     {"anonymous", "anonymized", "anonymised", "unknown", "none", "null", "okand", "dr", "md", "mr", "mrs"}
 )
+SIZE = 1 << 17
+"""Bytes, roughly, that one person's patterns take."""
 _DUMMY_YEARS = frozenset({1, 1900})
 
 
@@ -66,9 +68,9 @@ class Known:
                 if match.end() > match.start():
                     yield Found(*folded.span(match.start(), match.end()), kind)
 
-    def without(self, text: str) -> str:
-        """The text with a blank for each of them."""
-        return without(text, self.find(text)) if text else text
+    def without(self, text: str, instead: str = " ") -> str:
+        """The text with something else for each of them."""
+        return without(text, self.find(text), instead) if text else text
 
     @cached_property
     def _patterns(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
@@ -100,14 +102,15 @@ NOTHING = Known()
 
 @lru_cache(maxsize=64)
 def known(
-    names: tuple[str, ...],
-    ids: tuple[str, ...],
-    days: tuple[str, ...],
-    telephones: tuple[str, ...],
-    places: tuple[str, ...],
+    *,
+    names: tuple[str, ...] = (),
+    ids: tuple[str, ...] = (),
+    dates: tuple[str, ...] = (),
+    telephones: tuple[str, ...] = (),
+    places: tuple[str, ...] = (),
 ) -> Known:
     """``Known``, with the last ones' patterns remembered."""
-    return Known(names, ids, days, telephones, places)
+    return Known(names, ids, dates, telephones, places)
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:
