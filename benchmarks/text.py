@@ -1,4 +1,4 @@
-"""Free text: what is found, what is not, what survives. ``make bench-text``
+"""Free text: what is found, what is not, what survives (``make bench-text``).
 
 Synthetic Swedish reports with planted identifiers. Three kinds of names, none of them on a list of ours as a name
 unless it is an ordinary word as well: Faker's for Sweden (MIT), made-up ones of syllables, and ones of the wide world.

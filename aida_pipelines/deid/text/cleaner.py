@@ -64,23 +64,24 @@ RECOGNISERS: tuple[Recogniser, ...] = (swedish_numbers, contacts, dates, names_b
 
 _ABBREVIATIONS = frozenset(
     """
-    ap pa ax cor sag lat hö vä dx sin bil bilat iv po sc im pga bla tex dvs etc ca resp inkl exkl ev ffa fd ua obs jfr
-    enl mtp sk osv mm cm ml mg kg kv ma mas gy mgy hu ms mr ct dt ul us rtg pet spect dsa mra mrt mrcp cta ctpa hrct
-    flair dwi adc swi stir tse gre epi tof asl dti ivim fs gd gdl hb crp psa ast alt alp sr lpk tpk inr egfr krea ekg
-    eeg emg bt af puls temp nyha tnm pt pn pm ct0 er pr her her2 ki67 lm lbp hcc rcc sclc nsclc dlbcl cll kol astma
-    ua us op postop preop rec ber dg diff ddx ua vas who ecog ica acm aca acp acc acd pica sca basilaris svc ivc la
-    lv ra rv lca rca lad lcx ef aorta ts vc va sin dxt sth thx abd buk lgl ua nativ kontrast jod pvk cvk picc nsd mvh pat remiss bi rads pi lung ti
-    th med hsl pad pkt kort nr tel
+    ap pa ax cor sag lat hö vä dx sin bil bilat iv po sc im pga bla tex dvs etc ca resp inkl exkl ev ffa fd
+    ua obs jfr enl mtp sk osv mm cm ml mg kg kv ma mas gy mgy hu ms mr ct dt ul us rtg pet spect dsa mra mrt
+    mrcp cta ctpa hrct flair dwi adc swi stir tse gre epi tof asl dti ivim fs gd gdl hb crp psa ast alt alp
+    sr lpk tpk inr egfr krea ekg eeg emg bt af puls temp nyha tnm pt pn pm ct0 er pr her her2 ki67 lm lbp
+    hcc rcc sclc nsclc dlbcl cll kol astma op postop preop rec ber dg diff ddx vas who ecog ica acm aca acp
+    acc acd pica sca basilaris svc ivc la lv ra rv lca rca lad lcx ef aorta ts vc va dxt sth thx abd buk lgl
+    nativ kontrast jod pvk cvk picc nsd mvh pat remiss bi rads pi lung ti th med hsl pad pkt kort nr tel
     """.split()  # noqa: SIM905 - a list would be a page long
 )
 """Of clinical Swedish; our own list."""
 
 _EPONYMS = frozenset(
     """
-    alzheimer parkinson crohn hodgkin gleason cushing schmorl bosniak fazekas lisfranc cobb couinaud tarlov modic
-    pfirrmann monteggia colles bankart perthes scheuermann meckel hounsfield doppler fleischner bochdalek wilms ewing
-    kaposi warthin chiari willis sylvii fallot kerley pancoast horner hashimoto basedow wernicke huntington lewy barrett
-    langerhans paget osgood schlatter achilles baastrup virchow monro magendie luschka rolandi broca valsalva
+    alzheimer parkinson crohn hodgkin gleason cushing schmorl bosniak fazekas lisfranc cobb couinaud tarlov
+    modic pfirrmann monteggia colles bankart perthes scheuermann meckel hounsfield doppler fleischner
+    bochdalek wilms ewing kaposi warthin chiari willis sylvii fallot kerley pancoast horner hashimoto
+    basedow wernicke huntington lewy barrett langerhans paget osgood schlatter achilles baastrup virchow
+    monro magendie luschka rolandi broca valsalva
     """.split()  # noqa: SIM905
 )
 """Names of diseases and structures that are written with a capital; those that are common surnames are left out."""
@@ -89,8 +90,31 @@ _STARTERS = frozenset({"inga", "hans", "per", "man", "för", "om", "på", "dag",
 """Also names, and so common as a sentence's first word that they stay there before a word in lower case."""
 
 _PARTICLES = frozenset(
-    "von van af de del della der den di da dos la le el al bin ibn ter och & and o".split()
-)  # noqa: SIM905
+    [
+        "von",
+        "van",
+        "af",
+        "de",
+        "del",
+        "della",
+        "der",
+        "den",
+        "di",
+        "da",
+        "dos",
+        "la",
+        "le",
+        "el",
+        "al",
+        "bin",
+        "ibn",
+        "ter",
+        "och",
+        "&",
+        "and",
+        "o",
+    ]
+)
 _MODALITIES = frozenset("mr mrt ct dt ul us rtg pet spect röntgen mammografi angio".split())  # noqa: SIM905
 
 _TOKEN = re.compile(r"[^\W_]+")
@@ -104,6 +128,7 @@ _LETTERS_NUMBER = re.compile(r"([^\W\d_]{1,6})(\d{1,4})([^\W\d_]{0,3})")
 _NUMBER_UNIT = re.compile(r"(\d{1,4})([^\W\d_]{1,8})")
 _MAX_DIGITS = 4
 _MAX_RUN = 7
+_WORD_IN_CAPITALS = 5
 
 
 @dataclass(slots=True)
@@ -193,34 +218,38 @@ class TextCleaner:
         return tokens
 
     def _verdict(self, token: _Token, following: _Token | None, sloppy: bool) -> str:
-        word = token.text
+        """What a token goes as that nothing has found; empty if it stays."""
+        word, lower = token.text, token.text.lower()
         if not word.isalpha():
             return "" if self._is_measure(word) else ("number" if word.isdecimal() else "word")
-        lower = word.lower()
-        if len(word) == 1:
+        if len(word) == 1 or (lower in _ABBREVIATIONS and not (token.titled and token.is_capital)):
             return ""
-        words = self._words
         if word.islower():
-            if not (lower in _ABBREVIATIONS or words.ordinary(lower)):
-                return "word"
-            suspicious = token.titled or sloppy
-            return "name" if suspicious and words.may_be_name(lower) and not words.medical(lower) else ""
-        if lower in _ABBREVIATIONS and not token.titled:
-            return ""
-        is_name = words.may_be_name(lower)
+            return self._lower(lower, token.titled or sloppy)
         if word.isupper():
-            listed = words.listed(lower) if len(word) < 5 else words.ordinary(lower)
-            return "" if listed and not is_name else "name"
+            listed = (
+                self._words.listed(lower) if len(word) < _WORD_IN_CAPITALS else self._words.ordinary(lower)
+            )
+            return "" if listed and not self._words.may_be_name(lower) else "name"
         if word[1:].islower():
-            stem = lower.removesuffix("s")
-            if lower in _EPONYMS or stem in _EPONYMS:
-                return "name" if token.titled else ""
-            if token.first:
-                if not is_name:
-                    return "" if words.ordinary(lower) else "name"
-                return "" if lower in _STARTERS and following and following.text.islower() else "name"
-            return "" if words.medical(lower) and not is_name and not token.titled else "name"
-        return "" if words.medical(lower) and not is_name else "word"
+            return "" if self._stays_with_capital(token, lower, following) else "name"
+        return "" if self._words.medical(lower) and not self._words.may_be_name(lower) else "word"
+
+    def _lower(self, word: str, suspicious: bool) -> str:
+        """The same of a word in lower case; where names may be so too, what may be a name goes."""
+        if not self._words.ordinary(word):
+            return "word"
+        return (
+            "name" if suspicious and self._words.may_be_name(word) and not self._words.medical(word) else ""
+        )
+
+    def _stays_with_capital(self, token: _Token, lower: str, following: _Token | None) -> bool:
+        words = self._words
+        if lower in _EPONYMS or lower.removesuffix("s") in _EPONYMS:
+            return not token.titled
+        if words.may_be_name(lower):
+            return token.first and lower in _STARTERS and bool(following and following.text.islower())
+        return words.ordinary(lower) if token.first else words.medical(lower) and not token.titled
 
     def _is_measure(self, word: str) -> bool:
         """Whether a word with digits is a small number, a number with a unit, or a code such as ``T1``."""

@@ -42,7 +42,9 @@ _GREETINGS = (
 _UPPER = r"[^\W\d_a-zåäöéüøæ]"
 _WORD = rf"{_UPPER}[^\W\d_]*(?:[-'’´]{_UPPER}?[^\W\d_]+)*"
 _PARTICLE = r"(?:von|van|af|av|de|del|della|der|den|di|da|dos|la|le|el|al|bin|ibn|ter|ten|och|o|&|and)"
-_MORE = rf"(?:{_UPPER}\.?(?![^\W\d_])|{_UPPER}{{5,}}(?![^\W\d_])|{_UPPER}(?!{_UPPER}+(?![^\W\d_]))[^\W\d_]+(?:[-'’´][^\W\d_]+)*)"
+_INITIAL, _SHOUTED = rf"{_UPPER}\.?(?![^\W\d_])", rf"{_UPPER}{{5,}}(?![^\W\d_])"
+_PROPER = rf"{_UPPER}(?!{_UPPER}+(?![^\W\d_]))[^\W\d_]+(?:[-'’´][^\W\d_]+)*"
+_MORE = rf"(?:{_INITIAL}|{_SHOUTED}|{_PROPER})"  # no acronym: "dr Ring DT thorax"
 _NAME = rf"(?:{_PARTICLE}[ \t])?{_WORD}\.?(?:[ \t\x01]{{0,2}},?[ \t]?(?:{_PARTICLE}[ \t])?{_MORE}){{0,3}}"
 _GAP = r"[ \t]{0,2}[:.,]?[ \t]{0,3}"
 _ROLE_GAP = r"[ \t]{0,2}(?:\.[ \t]*)?[:/=]?[ \t]{0,3}"
@@ -59,16 +61,15 @@ _BEFORE = (
     _before_name(_ROLES, _ROLE_GAP),
     re.compile(rf"(?:{_START}(?i:{_GREETINGS}))[,!.:\s]{{0,4}}(?P<name>{_NAME})"),
 )
+_DEGREES = (
+    r"md|phd|med\.?\s?dr|leg\.?\s?läk\w*|spec\.?\s?läk\w*|överläkare|öl|specialistläkare|ssk|st-läkare|läkare"
+    r"|docent|professor|radiolog"
+)
+_INITIALS = rf"{_UPPER}{{2,4}}|{_UPPER}[ .]{{1,2}}{_UPPER}\.?"
 _SIGNATURES = (
-    re.compile(r"(?<![\w/\d])/{1,2}[ \t]?(?P<name>[^\W\d_]{1,4}|" + _NAME + r")[ \t]*/?[ \t]*(?=$|\n|[.,;])"),
-    re.compile(
-        r"(?:^|\n|[.!?][ \t])(?P<name>"
-        + rf"{_UPPER}{{2,4}}|{_UPPER}[ .]{{1,2}}{_UPPER}\.?"
-        + r")[ \t.]*(?=$|\n)"
-    ),
-    re.compile(
-        rf"(?P<name>{_NAME}),?[ \t]{{1,2}}(?i:md|phd|med\.?\s?dr|leg\.?\s?läk\w*|spec\.?\s?läk\w*|överläkare|öl|specialistläkare|ssk|st-läkare|läkare|docent|professor|radiolog)(?![^\W_])"
-    ),
+    re.compile(rf"(?<![\w/])/{{1,2}}[ \t]?(?P<name>[^\W\d_]{{1,4}}|{_NAME})[ \t]*/?[ \t]*(?=$|\n|[.,;])"),
+    re.compile(rf"(?:^|\n|[.!?][ \t])(?P<name>{_INITIALS})[ \t.]*(?=$|\n)"),
+    re.compile(rf"(?P<name>{_NAME}),?[ \t]{{1,2}}(?i:{_DEGREES})(?![^\W_])"),
     re.compile(
         rf"(?P<name>{_NAME})[ \t]?\((?i:[^()\n]{{0,20}}(?:läk|ssk|öl|dr|radiolog|usk)[^()\n]{{0,20}})\)"
     ),

@@ -12,7 +12,7 @@
 
 Between the characters may stand blanks, dashes, points and invisible characters; around them any letter
 (``pnr191212121212``), but no further digit. Letters that are read for digits (O for 0, l for 1, S for 5) are taken
-for digits where at least half of the number are digits and no letter stands beside it.
+for digits where at least half of the number are digits and no letter stands beside it but ``pnr`` and the like.
 
 Sources: SKV 704 (personal and coordination numbers), Inera's list of local reserve numbers and the format of the
 national one, as summarised by the regions that issue them.
@@ -41,8 +41,9 @@ _TEN = _spread(*[r"\d"] * 10)
 _TWELVE = _spread(*[r"\d"] * 12)
 _DIGITS = re.compile(rf"(?<!\d)(?=({_TWELVE})(?!\d)|)(?=({_TEN})(?!\d)|)\d")
 _ODD = rf"[\d{re.escape(_LOOKALIKE)}]"
+_ALONE = r"(?:(?<![^\W_])|(?<=[Pp][Nn][Rr])|(?<=nummer)|(?<=\b[Ii][Dd]))"
 _CONFUSED = re.compile(
-    rf"(?:(?<![^\W_])|(?<=[Pp][Nn][Rr])|(?<=nummer)|(?<=\b[Ii][Dd]))(?=({_spread(*[_ODD] * 12)})(?![^\W_])|)(?=({_spread(*[_ODD] * 10)})(?![^\W_])|){_ODD}"
+    rf"{_ALONE}(?=({_spread(*[_ODD] * 12)})(?![^\W_])|)(?=({_spread(*[_ODD] * 10)})(?![^\W_])|){_ODD}"
 )
 _LETTERED = re.compile(
     rf"(?<!\d)({_spread(*[chr(92) + 'd'] * 8)}{_BETWEEN}(?=(?:\d{_ONE}){{0,3}}[A-Za-z])(?=(?:[A-Za-z]{_ONE}){{0,3}}\d)"

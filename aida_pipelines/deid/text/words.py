@@ -22,26 +22,53 @@ _MAX_PARTS = 3
 
 _NATURE = frozenset(
     """
-    alm ask axel back backe berg björk björn blad blom blomma bo bodil borg bro bäck dag dahl dal dalen ek ekman falk
-    fors frisk frost glad gran granat grann gren grip gunga gås hammar hammare hed hem hjelm hjort hjälm holm hägg hök
-    kall kling klint kvist lans lax lilja lind liv ljung lo lund lärka löv malm man mark modig molin my mård mörk norr
-    nyman palm rask ring ro ros rosen roth rönn sand siv sjö sköld skog skoog skytt sten stig stark storm strand stål
-    ström sund svan svärd söder tall tapper tell tor trana udd ulv vall varg vass vik vinge vinter våg wall åberg åker ål
-    ängel ö öberg öman örn öst frid glans gyllen hall hell hulth humla hurtig kjell kraft krona kron kula
-    lindgren ljus lycke lång mild morell rapp rot sandell snäll spets spjut sträng stolt sparv svensk trygg vän värn
-    erik eric karl carl johan nils anders per lars peter jon hans åke arne sven göran ulf bengt gustav gustaf olof ola
-    ove pål kjell leif tage tore ture vide viking ylva åsa maj may rut ida eva ella elsa saga tove tyra vera alva ebba
-    mila enar hult lotta brink åse flink jasmin veronika malva lönn norrman else tuva ville meja lova jarl strid hannes
-    fred lina rita august marina helga britt sam tova asp ågren rosén nord kasper blixt charlotta said vera nova minna moa molly svea linn love
-    green oliver alexis junior osman khan mark bill rose grace hope will frank jack rob nick bob jean baker cook smith king brown young hill grant ivy lily
-    freja ester greta hilda inga inger ingrid iris siri signe stella sol alma
+    alm ask axel back backe berg björk björn blad blom blomma bo bodil borg bro bäck dag dahl dal dalen ek
+    ekman falk fors frisk frost glad gran granat grann gren grip gunga gås hammar hammare hed hem hjelm
+    hjort hjälm holm hägg hök kall kling klint kvist lans lax lilja lind liv ljung lo lund lärka löv malm
+    man mark modig molin my mård mörk norr nyman palm rask ring ro ros rosen roth rönn sand siv sjö sköld
+    skog skoog skytt sten stig stark storm strand stål ström sund svan svärd söder tall tapper tell tor
+    trana udd ulv vall varg vass vik vinge vinter våg wall åberg åker ål ängel ö öberg öman örn öst frid
+    glans gyllen hall hell hulth humla hurtig kjell kraft krona kron kula lindgren ljus lycke lång mild
+    morell rapp rot sandell snäll spets spjut sträng stolt sparv svensk trygg vän värn erik eric karl carl
+    johan nils anders per lars peter jon hans åke arne sven göran ulf bengt gustav gustaf olof ola ove pål
+    leif tage tore ture vide viking ylva åsa maj may rut ida eva ella elsa saga tove tyra vera alva ebba
+    mila enar hult lotta brink åse flink jasmin veronika malva lönn norrman else tuva ville meja lova jarl
+    strid hannes fred lina rita august marina helga britt sam tova asp ågren rosén nord kasper blixt
+    charlotta said nova minna moa molly svea linn love green oliver alexis junior osman khan bill rose grace
+    hope will frank jack rob nick bob jean baker cook smith king brown young hill grant ivy lily freja ester
+    greta hilda inga inger ingrid iris siri signe stella sol alma
     """.split()  # noqa: SIM905 - a list would be a page long
 )
 """Ordinary words and short forms that are common names in Sweden or parts of them, and English ones; our own list."""
 
 _ENGLISH = frozenset(
-    "a act all am an as at be best care case do he in it no now on or reading so us who will".split()
-)  # noqa: SIM905
+    [
+        "a",
+        "act",
+        "all",
+        "am",
+        "an",
+        "as",
+        "at",
+        "be",
+        "best",
+        "care",
+        "case",
+        "do",
+        "he",
+        "in",
+        "it",
+        "no",
+        "now",
+        "on",
+        "or",
+        "reading",
+        "so",
+        "us",
+        "who",
+        "will",
+    ]
+)
 """Words with which English sentences begin, and which the English dictionary has as names as well (On: Ontario)."""
 
 _NAME_ENDINGS = re.compile(
