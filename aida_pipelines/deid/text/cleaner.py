@@ -182,6 +182,14 @@ class TextCleaner:
         lines = ("".join(parts)).split("\n")
         return "\n".join(_SPACES.sub(" ", line).strip() for line in lines).strip()
 
+    def unusual(self, text: str) -> list[str]:
+        """The words of a text that may be names: those that are no ordinary word, or a name as well."""
+        return [
+            word
+            for word in re.findall(r"[^\W\d_]{2,}", unicodedata.normalize("NFC", text))
+            if not self._words.ordinary(word.lower()) or self._words.may_be_name(word.lower())
+        ]
+
     def _sentence(
         self, text: str, start: int, stop: int, found: Sequence[Found], titled: frozenset[int]
     ) -> str:
@@ -325,7 +333,7 @@ def _labelled(text: str, start: int, stop: int, places: list[Found]) -> str:
     """The text from ``start`` to ``stop`` with one label for places that touch or have blanks between them."""
     parts: list[str] = []
     position, last = start, ""
-    for place in sorted(places):
+    for place in sorted(places, key=lambda one: (one.start, -one.stop, one.kind)):
         if place.stop <= position:
             continue
         begin = max(place.start, position)
