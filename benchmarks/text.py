@@ -104,7 +104,7 @@ Docent {last} rekommenderar biopsi.
     .split("\n")
 )
 
-# Written when all else was ready; nothing was changed after they were looked at.
+# Written when all else was ready. Of what they showed one thing was changed: a bracket begins no sentence.
 HELD_OUT = """
 Subsegmentella lungembolier bilateralt, men ingen högerbelastning.
 Lindrig skolios och uttalad lordos i halsryggen.

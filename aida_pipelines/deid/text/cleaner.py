@@ -65,7 +65,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (swedish_numbers, contacts, dates, names_b
 _ABBREVIATIONS = frozenset(
     """
     ap pa ax cor sag lat hö vä dx sin bil bilat iv po sc im pga bla tex dvs etc ca resp inkl exkl ev ffa fd
-    ua obs jfr enl mtp sk osv mm cm ml mg kg kv ma mas gy mgy hu ms mr ct dt ul us rtg pet spect dsa mra mrt
+    ua obs jfr pnr persnr enl mtp sk osv mm cm ml mg kg kv ma mas gy mgy hu ms mr ct dt ul us rtg pet spect dsa mra mrt
     mrcp cta ctpa hrct flair dwi adc swi stir tse gre epi tof asl dti ivim fs gd gdl hb crp psa ast alt alp
     sr lpk tpk inr egfr krea ekg eeg emg bt af puls temp nyha tnm pt pn pm ct0 er pr her her2 ki67 lm lbp
     hcc rcc sclc nsclc dlbcl cll kol astma op postop preop rec ber dg diff ddx vas who ecog ica acm aca acp
@@ -118,8 +118,8 @@ _PARTICLES = frozenset(
 _MODALITIES = frozenset("mr mrt ct dt ul us rtg pet spect röntgen mammografi angio".split())  # noqa: SIM905
 
 _TOKEN = re.compile(r"[^\W_]+")
-_SENTENCE = re.compile(r"(?<=[.!?])[ \t]+|[\r\n]+")
-_STARTING = re.compile(r"(?:^|[.!?:;•*>\"“”(\[/\n]|(?:^|\s)[-–])[\s\"“”(*]*$|^\s*\d{1,2}[.)]\s*$")
+_SENTENCE = re.compile(r"(?<!\b[A-ZÅÄÖ]\.)(?<=[.!?])[ \t]+|[\r\n]+")
+_STARTING = re.compile(r"(?:^|[.!?:;•*>\"“”\n]|(?:^|\s)[-–])[\s\"“”(*]*$|^\s*\d{1,2}[.)]\s*$")
 _APART = re.compile(r"[ \t.,\-'’´`/&+]{1,3}")
 _SPELLED_OUT = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .\-_/]{1,2}){3,}[^\W\d_](?![^\W_])")
 _SPACES = re.compile(r"[ \t]{2,}")
@@ -166,16 +166,17 @@ class TextCleaner:
             known: The identifiers of the person whom it is about.
         """
         text = unicodedata.normalize("NFC", text)
-        found = sorted(
-            {*known.find(text), *(place for recogniser in self._recognisers for place in recogniser(text))}
-            | set(_digit_runs(text))
-        )
+        found = {
+            *known.find(text),
+            *(place for recogniser in self._recognisers for place in recogniser(text)),
+        }
+        runs = [run for run in _digit_runs(text) if not any(_overlap(run, place) for place in found)]
         titled = after_titles(text)
         parts = []
         position = 0
         for match in (*_SENTENCE.finditer(text), None):
             stop = match.start() if match else len(text)
-            parts.append(self._sentence(text, position, stop, found, titled))
+            parts.append(self._sentence(text, position, stop, [*sorted(found), *runs], titled))
             if match:
                 parts.append(match.group())
                 position = match.end()
@@ -304,6 +305,10 @@ class TextCleaner:
         if "," in between and not token.is_capital:
             return False
         return self._words.may_be_name(lower) and not (self._words.medical(lower) and token.text.islower())
+
+
+def _overlap(one: Found, other: Found) -> bool:
+    return one.start < other.stop and one.stop > other.start
 
 
 def _digit_runs(text: str) -> Iterator[Found]:

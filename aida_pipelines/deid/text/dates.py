@@ -35,6 +35,8 @@ _PATTERNS = tuple(
         rf"(?<!\d){_DAY}(?:{_SIGN}|\s){_NUMBER_OF_MONTH}(?:{_SIGN}|\s){_YEAR}(?!\d)",
         rf"(?<!\d){_NUMBER_OF_MONTH}(?:{_SIGN}|\s){_DAY}(?:{_SIGN}|\s){_YEAR}(?!\d)",
         rf"(?<![\d.,])\d{{2}}(?P<a>[-/.]){_NUMBER_OF_MONTH}(?P=a){_DAY}(?![\d])",
+        rf"(?<![\d.,])\d\d\s(?:1[0-2]|0[1-9])\s(?:3[01]|[12]\d|0[1-9])(?![.,]?\d){_NOT_UNIT}",
+        rf"(?<![\d.,]){_NUMBER_OF_MONTH}(?P<c>[-/.]){_DAY}(?P=c)\d{{2}}(?![\d])",
         rf"(?<![\d.,]){_DAY}(?P<b>[-/.]){_NUMBER_OF_MONTH}(?P=b)\d{{2}}(?![\d])",
         rf"(?<!\d){_YEAR}(?:1[0-2]|0[1-9])(?:3[01]|[12]\d|0[1-9])(?:\d{{6}})?(?!\d)",
         rf"(?<!\d)(?:3[01]|[12]\d|0[1-9])(?:1[0-2]|0[1-9]){_YEAR}(?!\d)",

@@ -31,12 +31,13 @@ _LONG_NAME = 6
 _MIN_ID_DIGITS, _MIN_ID = 4, 3
 _LONG_ID = 6
 _MIN_PHONE = 5
+_MIN_STREET = 4
 _NO_NAMES = frozenset(
     {"anonymous", "anonymized", "anonymised", "unknown", "none", "null", "okand", "dr", "md", "mr", "mrs"}
 )
 SIZE = 1 << 17
 """Bytes, roughly, that one person's patterns take."""
-_DUMMY_YEARS = frozenset({1, 1900})
+_DUMMY_DAYS = frozenset({date(1, 1, 1), date(1900, 1, 1)})
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ class Known:
         for name in self.names:
             letters = [word[0].upper() for word in _WORD.findall(name)]
             for first, second in permutations(letters[:4], 2):
-                found.add(rf"{first}\. ?{second}\b\.?")
-        return re.compile(rf"(?<!\w)(?:{'|'.join(sorted(found))})") if found else None
+                found.add(rf"{first}\. ?{second}{_NO_LETTER_AFTER}\.?")
+        return re.compile(rf"{_NO_LETTER}(?:{'|'.join(sorted(found))})") if found else None
 
 
 NOTHING = Known()
@@ -167,7 +168,7 @@ def _telephones(numbers: Iterable[str]) -> Iterator[str]:
         digits = re.sub(r"\D", "", re.sub(r"^\s*(?:\+|00)\s*46", "", plain(number))).lstrip("0")
         if len(digits) >= _MIN_PHONE:
             yield (
-                rf"(?:(?:\+|00){_SEPARATOR}\d\d{_SEPARATOR})?(?:\(?0\)?)?{_SEPARATOR}"
+                rf"(?:(?:\+|00){_SEPARATOR}\d\d{_SEPARATOR})?(?:\(0\)|0)?{_SEPARATOR}"
                 + r"[\s\-/.()]{0,3}".join(digits)
             )
 
@@ -181,9 +182,9 @@ def _place(place: str) -> Iterator[str]:
         words = re.findall(r"[^\W_]+", fold(line))
         if sum(map(len, words)) >= _MIN_ID and not line.strip().isdigit():
             yield _NO_LETTER + r"[\W_]{1,3}".join(map(re.escape, words)) + _ENDING + _NO_LETTER_AFTER
-        if len(words) > 1 and words[-1][:1].isdigit() and any(len(word) > 4 for word in words[:-1]):
-            street = [word for word in words if not word[:1].isdigit()]
-            yield _NO_LETTER + r"[\W_]{1,3}".join(map(re.escape, street)) + _ENDING + _NO_LETTER_AFTER
+        number = next((place for place, word in enumerate(words) if word[:1].isdigit()), 0)
+        if any(len(word) > _MIN_STREET for word in words[:number]):
+            yield _NO_LETTER + r"[\W_]{1,3}".join(map(re.escape, words[:number])) + _ENDING + _NO_LETTER_AFTER
 
 
 def _dates(days: Iterable[str]) -> tuple[str, ...]:
@@ -196,7 +197,7 @@ def _date(written: str) -> Iterator[str]:
         day = date(int(match[1]), int(match[2]), int(match[3])) if match else None
     except ValueError:
         return
-    if day is None or day.year in _DUMMY_YEARS:
+    if day is None or day in _DUMMY_DAYS:
         return
     for form in ways_to_write(day):
         before = r"(?<!\d)" if form[0].isdigit() else _NO_LETTER

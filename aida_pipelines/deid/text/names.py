@@ -13,14 +13,16 @@ from aida_pipelines.deid.text.found import Found
 from aida_pipelines.deid.text.plain import plain
 
 _TITLES = (
-    r"dr|dra|doktor|d:r|prof|professor|docent|doc|öl|bitr\.?\söl|överläkare\w*|överl|specialistläkare\w*|spec\.?\s?läk(?:are)?"
-    r"|leg\.?\s?läk(?:are)?|st-läk(?:are)?|st-läkare\w*|at-läk(?:are)?|underläk(?:are)?|ul|läk|läkare|läkaren"
+    r"doktor|d:r|prof|professor|docent|doc|öl|bitr\.?\söl|överläkare\w*|överl|specialistläkare\w*|spec\.?\s?läk(?:are)?"
+    r"|leg\.?\s?läk(?:are)?|st-läk(?:are)?|st-läkare\w*|at-läk(?:are)?|underläk(?:are)?|läk|läkare|läkaren"
     r"|radiolog(?:en)?|röntgenläkare\w*|patolog(?:en)?|kirurg(?:en)?|onkolog(?:en)?|neurolog(?:en)?|kardiolog(?:en)?"
     r"|ortoped(?:en)?|urolog(?:en)?|ssk|sjuksköterska\w*|sjuksköt|sköterska\w*|syster|usk|undersköterska\w*|rtg-?ssk"
-    r"|röntgensjuksköterska\w*|bma|barnmorska\w*|bm|fysioterapeut\w*|sjukgymnast\w*|kurator\w*|psykolog\w*|tandläk(?:are)?"
-    r"|sekreterare\w*|sekr|sjukhusfysiker\w*|herr|hr|fru|fröken|mr|mrs|ms|miss|patienten|pat|pt|physician|doctor|nurse"
+    r"|röntgensjuksköterska\w*|bma|barnmorska\w*|fysioterapeut\w*|sjukgymnast\w*|kurator\w*|psykolog\w*|tandläk(?:are)?"
+    r"|sekreterare\w*|sekr|sjukhusfysiker\w*|herr|fru|fröken|patienten|pat|physician|doctor|nurse"
     r"|radiologist|sonographer|technologist|operator|chefsläkare\w*|distriktsläkare\w*|husläkare\w*"
 )
+_SHORT = r"[Dd]ra?|[Mm]rs?|[Mm]s|Miss|[Hh]r|[Uu]l|[Pp]t|[Bb]m"
+"""Titles that in capitals are something else: MR, MS, UL, DR."""
 _KIN = (
     r"hustrun?|maken?|makan|frun|mannen|sambon?|dottern?|sonen?|modern?|mamman?|fadern?|pappan?|brodern?|systern|anhörig"
     r"|närstående|kontaktperson\w*|god\sman|husband|wife|son|daughter|mother|father"
@@ -45,20 +47,20 @@ _PARTICLE = r"(?:von|van|af|av|de|del|della|der|den|di|da|dos|la|le|el|al|bin|ib
 _INITIAL, _SHOUTED = rf"{_UPPER}\.?(?![^\W\d_])", rf"{_UPPER}{{5,}}(?![^\W\d_])"
 _PROPER = rf"{_UPPER}(?!{_UPPER}+(?![^\W\d_]))[^\W\d_]+(?:[-'’´][^\W\d_]+)*"
 _MORE = rf"(?:{_INITIAL}|{_SHOUTED}|{_PROPER})"  # no acronym: "dr Ring DT thorax"
-_NAME = rf"(?:{_PARTICLE}[ \t])?{_WORD}\.?(?:[ \t\x01]{{0,2}},?[ \t]?(?:{_PARTICLE}[ \t])?{_MORE}){{0,3}}"
+_NAME = rf"(?:{_PARTICLE}[ \t])?{_WORD}(?:\.?[ \t\x01]{{0,2}},?[ \t]?(?:{_PARTICLE}[ \t])?{_MORE}){{0,3}}"
 _GAP = r"[ \t]{0,2}[:.,]?[ \t]{0,3}"
 _ROLE_GAP = r"[ \t]{0,2}(?:\.[ \t]*)?[:/=]?[ \t]{0,3}"
 _START = r"(?<![^\W_])"
 
 
 def _before_name(words: str, gap: str) -> re.Pattern[str]:
-    return re.compile(rf"{_START}(?i:{words}){gap}(?P<name>{_NAME})")
+    return re.compile(rf"{_START}{words}{gap}(?P<name>{_NAME})")
 
 
 _BEFORE = (
-    _before_name(_TITLES, _GAP),
-    _before_name(_KIN, r"[ \t]{1,2}(?:heter[ \t])?"),
-    _before_name(_ROLES, _ROLE_GAP),
+    _before_name(rf"(?:{_SHORT}|(?i:{_TITLES}))", _GAP),
+    _before_name(rf"(?i:{_KIN})", r"[ \t]{1,2}(?:heter[ \t])?"),
+    _before_name(rf"(?i:{_ROLES})", _ROLE_GAP),
     re.compile(rf"(?:{_START}(?i:{_GREETINGS}))[,!.:\s]{{0,4}}(?P<name>{_NAME})"),
 )
 _DEGREES = (
@@ -74,7 +76,9 @@ _SIGNATURES = (
         rf"(?P<name>{_NAME})[ \t]?\((?i:[^()\n]{{0,20}}(?:läk|ssk|öl|dr|radiolog|usk)[^()\n]{{0,20}})\)"
     ),
 )
-_LOWER = re.compile(rf"{_START}(?i:{_TITLES}|{_ROLES}|{_GREETINGS}){_ROLE_GAP}(?P<name>[^\W\d_]{{2,}})")
+_LOWER = re.compile(
+    rf"{_START}(?:{_SHORT}|(?i:{_TITLES}|{_ROLES}|{_GREETINGS})){_ROLE_GAP}(?P<name>[^\W\d_]{{2,}})"
+)
 
 
 def names_by_place(text: str) -> Iterator[Found]:

@@ -38,7 +38,7 @@ def cleaner(tokens):
         ("Misstänkt Crohns sjukdom.", "Misstänkt Crohns sjukdom."),
         ("Dr Crohn ringde.", "Dr [name] ringde."),
         ("DT Thorax den 12 mars 2024.", "DT Thorax den [date]."),
-        ("Ring 070-174 06 11 eller vobrina@exempel.invalid.", "Ring [contact] eller [contact]"),
+        ("Telefon 070-174 06 11 eller vobrina@exempel.invalid.", "[contact] eller [contact]."),
         ("Pnr 19121212-1212 saknas.", "Pnr [number] saknas."),
         ("Prov 123456 taget.", "Prov [number] taget."),
     ],
@@ -68,7 +68,7 @@ def test_a_description_stays_as_it_is(cleaner, text):
     "sentence",
     [
         "Patienten heter A n n a.",
-        "Potilas Virtanen kertoi sairastuneensa.",
+        "Potilas kertoi olleensa kuumeessa kaksi viikkoa.",
         "Пациент жалуется на боль.",
         "患者です。",
         "v o b r i n a",
@@ -113,27 +113,8 @@ def test_no_date_is_left_however_it_is_written(cleaner, day, around):
         assert sum(map(str.isdigit, left)) < 4, form
 
 
-SYLLABLES = st.lists(
-    st.sampled_from(
-        [
-            "vob",
-            "tjel",
-            "snor",
-            "krusk",
-            "bjerv",
-            "plask",
-            "fjorv",
-            "mjuv",
-            "drusk",
-            "knaj",
-            "vrist",
-            "zav",
-            "kvel",
-        ]
-    ),
-    min_size=2,
-    max_size=3,
-).map("".join)
+MADE_UP = ["vob", "tjelv", "krusk", "bjerv", "fjorv", "mjuv", "drusk", "knajv", "jomk"]
+SYLLABLES = st.lists(st.sampled_from(MADE_UP), min_size=2, max_size=3).map("".join)
 
 
 @given(SYLLABLES, SYLLABLES)

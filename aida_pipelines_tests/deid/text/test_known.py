@@ -69,9 +69,7 @@ def test_what_is_only_alike_stays(text):
     assert KNOWN.without(text) == text
 
 
-@pytest.mark.parametrize(
-    "value", ["", "^^^^", "-", "0", "Anonymous", "?", "\\", "(", "[", "19000101", "Å", "1"]
-)
+@pytest.mark.parametrize("value", ["", "^^^^", "-", "0", "Anonymous", "?", "\\", "(", "[", "Å", "1"])
 def test_a_value_that_says_nothing_takes_nothing(value):
     known = Known((value,), (value,), (value,), (value,), (value,))
     assert known.without("Thorax 120 kV, 1900-01-01 ?") == "Thorax 120 kV, 1900-01-01 ?"
