@@ -60,10 +60,13 @@ class DescriptorCleaner:
 
     Args:
         tokens: The allowed words, normalised: the terms of ``vocabularies/descriptor_tokens.csv``.
+
+    Attributes:
+        tokens: The same.
     """
 
     def __init__(self, tokens: Iterable[str]) -> None:
-        self._tokens = frozenset(tokens)
+        self.tokens = frozenset(tokens)
 
     def __call__(self, text: str) -> str:
         """The text with everything else left out; words keep their order and the signs between them.
@@ -114,12 +117,12 @@ class DescriptorCleaner:
         if not word.isascii() and not is_latin(word):
             return False
         folded = word.casefold() if word.isascii() else normalise(word)
-        if folded in self._tokens:
+        if folded in self.tokens:
             return True
         if match := _NUMBER.fullmatch(folded):
-            return not match[2] or match[2] in self._tokens
+            return not match[2] or match[2] in self.tokens
         if match := _LETTERS_THEN_NUMBER.fullmatch(folded):
-            return match[1] in self._tokens and (not match[3] or match[3] in self._tokens)
+            return match[1] in self.tokens and (not match[3] or match[3] in self.tokens)
         return False
 
 

@@ -18,7 +18,7 @@ from struct import error as struct_error
 from struct import pack
 from types import MappingProxyType
 
-from aida_pipelines.contracts.profile import Action, DeidProfile, Option
+from aida_pipelines.contracts.profile import Action, DeidProfile, Option, Prose
 from aida_pipelines.deid._ps3_3_terms import CODED_TERMS
 from aida_pipelines.deid._ps3_3_types import NEVER_EMPTY
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
@@ -58,7 +58,9 @@ from aida_pipelines.deid.icc import rebuilt
 from aida_pipelines.deid.identity import known_of
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
+from aida_pipelines.deid.text.cleaner import TextCleaner
 from aida_pipelines.deid.text.known import Known
+from aida_pipelines.deid.text.words import Words
 from aida_pipelines.deid.timeline import Timeline, timeline
 from aida_pipelines.dicom.dictionary import UID_dictionary
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
@@ -281,6 +283,7 @@ class Deidentifier:
         self._issuer = issuer
         self._timeline = timeline(profile.dates, pseudonyms)
         self._rules = RuleBook(profile)
+        self._prose = TextCleaner(Words(cleaner.tokens)) if profile.prose is Prose.CLEAN else None
 
     def deidentify(self, source: Source, *, pixels_reviewed: bool = False) -> Deidentified:
         """De-identify one file.
@@ -350,6 +353,7 @@ class Deidentifier:
             self._devices,
             decided.subject,
             decided.known,
+            self._prose,
         )
 
     def assembled(
@@ -522,6 +526,7 @@ class _Rewriter:
         devices: DeviceCleaner,
         subject: str,
         known: Known,
+        prose: TextCleaner | None,
     ) -> None:
         self._parsed = parsed
         self._rules = rules
@@ -531,6 +536,7 @@ class _Rewriter:
         self._devices = devices
         self._subject = subject
         self._known = known
+        self._prose = prose
         self.changes: list[Change] = []
         self._in_content, self._structured, self._positions = False, False, Positions()
 
@@ -767,7 +773,7 @@ class _Rewriter:
         if action is Action.CLEAN_TEXT:
             cleaned = self._coded(value, charset) if vr == "CS" else self._cleaned(value, vr, charset)
             if element.tag in MAYBE_PROSE and is_prose(value, cleaned):
-                cleaned = b""
+                cleaned = self._sentences(value, vr, charset)
             # A code without a meaning, a segment without a label are invalid everywhere.
             return cleaned or (dummy_value(vr) if element.tag in NEVER_EMPTY else b"")
         return dummy_value(vr)
@@ -826,6 +832,13 @@ class _Rewriter:
         values = [self._known.without(value, UNKNOWN_WORD) for value in text.split("\\")]
         cleaned = (cleaner or self._cleaner).values(values)
         return _encoded("\\".join(cleaned) if any(cleaned) else "", charset)
+
+    def _sentences(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
+        """Prose, if the profile has it cleaned; else nothing."""
+        text = decode_text(value, vr, charset)
+        if self._prose is None or "\x1b" in text:
+            return b""
+        return _encoded(self._prose(text, self._known), charset)
 
     def _tokens(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
         """Opaque identifiers: a token for each; what is too short to identify anyone stays."""
