@@ -84,12 +84,12 @@ SERIES_DESCRIPTION, OTHER_IDS = 0x0008103E, 0x00101002
 @pytest.mark.parametrize(
     ("header", "text", "cleaned"),
     [
-        ({0x00100010: ("PN", b"Axel^Sten")}, "MR Axel höger", b"MR h\xf6ger"),  # a shoulder, and this patient
+        ({0x00100010: ("PN", b"Palm^Sten")}, "MR Palm höger", b"MR h\xf6ger"),  # part of a hand, and this patient
         ({0x00080090: ("PN", b"Hals^Knut")}, "CT hals thorax", b"CT thorax"),
         ({0x00100030: ("DA", b"19121231")}, "CT 31/12 thorax", b"CT thorax"),
         ({0x00080050: ("SH", b"T1234")}, "Thorax T1234", b"Thorax"),
         ({OTHER_IDS: ("SQ", encode_item(encode_element(0x00100020, "LO", b"b1500", EXPLICIT), EXPLICIT))}, "DWI b1500", b"DWI"),
-        ({}, "MR Axel", b"MR Axel"),
+        ({}, "MR Palm", b"MR Palm"),
     ],
 )  # fmt: skip
 def test_the_headers_own_identifiers_go_though_they_are_harmless_words(
