@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aida_pipelines.deid.text.contacts import contacts
-from aida_pipelines.deid.text.dates import dates
+from aida_pipelines.deid.text.dates import dates, high_ages
 from aida_pipelines.deid.text.found import Found
 from aida_pipelines.deid.text.known import NOTHING, Known
 from aida_pipelines.deid.text.names import after_titles, names_by_place
@@ -41,6 +41,7 @@ class Recogniser(Protocol):
 
 LABELS = {
     "date": "[date]",
+    "age": "90",
     **dict.fromkeys(
         (
             "number",
@@ -60,17 +61,18 @@ LABELS = {
 
 _NAME = "[name]"
 
-RECOGNISERS: tuple[Recogniser, ...] = (swedish_numbers, contacts, dates, names_by_place)
+RECOGNISERS: tuple[Recogniser, ...] = (swedish_numbers, contacts, dates, high_ages, names_by_place)
 
 _ABBREVIATIONS = frozenset(
     """
     ap pa ax cor sag lat hö vä dx sin bil bilat iv po sc im pga bla tex dvs etc ca resp inkl exkl ev ffa fd
-    ua obs jfr pnr persnr enl mtp sk osv mm cm ml mg kg kv ma mas gy mgy hu ms mr ct dt ul us rtg pet spect dsa mra mrt
-    mrcp cta ctpa hrct flair dwi adc swi stir tse gre epi tof asl dti ivim fs gd gdl hb crp psa ast alt alp
-    sr lpk tpk inr egfr krea ekg eeg emg bt af puls temp nyha tnm pt pn pm ct0 er pr her her2 ki67 lm lbp
-    hcc rcc sclc nsclc dlbcl cll kol astma op postop preop rec ber dg diff ddx vas who ecog ica acm aca acp
-    acc acd pica sca basilaris svc ivc la lv ra rv lca rca lad lcx ef aorta ts vc va dxt sth thx abd buk lgl
-    nativ kontrast jod pvk cvk picc nsd mvh pat remiss bi rads pi lung ti th med hsl pad pkt kort nr tel
+    ua obs jfr årig åring åriga årige pnr persnr enl mtp sk osv mm cm ml mg kg kv ma mas gy mgy hu ms mr ct
+    dt ul us rtg pet spect dsa mra mrt mrcp cta ctpa hrct flair dwi adc swi stir tse gre epi tof asl dti
+    ivim fs gd gdl hb crp psa ast alt alp sr lpk tpk inr egfr krea ekg eeg emg bt af puls temp nyha tnm pt
+    pn pm ct0 er pr her her2 ki67 lm lbp hcc rcc sclc nsclc dlbcl cll kol astma op postop preop rec ber dg
+    diff ddx vas who ecog ica acm aca acp acc acd pica sca basilaris svc ivc la lv ra rv lca rca lad lcx ef
+    aorta ts vc va dxt sth thx abd buk lgl nativ kontrast jod pvk cvk picc nsd mvh pat remiss bi rads pi
+    lung ti th med hsl pad pkt kort nr tel
     """.split()  # noqa: SIM905 - a list would be a page long
 )
 """Of clinical Swedish; our own list."""
@@ -123,12 +125,15 @@ _STARTING = re.compile(r"(?:^|[.!?:;•*>\"“”\n]|(?:^|\s)[-–])[\s\"“”(
 _APART = re.compile(r"[ \t.,\-'’´`/&+]{1,3}")
 _SPELLED_OUT = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .\-_/]{1,2}){3,}[^\W\d_](?![^\W_])")
 _SPACES = re.compile(r"[ \t]{2,}")
-_DIGIT_RUN = re.compile(r"(?<![\d.,])\d{1,6}(?:[ \-_/.:]\d{1,6}){2,}(?![\d])")
+_DIGIT_RUN = re.compile(r"(?<![\d.,])\d{1,6}(?:[ \-_/.:]\d{1,6})+(?!\d)")
 _LETTERS_NUMBER = re.compile(r"([^\W\d_]{1,6})(\d{1,4})([^\W\d_]{0,3})")
 _NUMBER_UNIT = re.compile(r"(\d{1,4})([^\W\d_]{1,8})")
 _MAX_DIGITS = 4
 _MAX_RUN = 7
 _WORD_IN_CAPITALS = 5
+_INITIALS = 3
+_START = 24
+"""Characters before a word that tell whether a sentence or a heading begins with it."""
 
 
 @dataclass(slots=True)
@@ -144,6 +149,19 @@ class _Token:
     @property
     def is_capital(self) -> bool:
         return self.text[0].isupper() or self.text[0].istitle()
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """How a sentence is written as a whole.
+
+    Attributes:
+        lower: Without any capital: names may be so too.
+        upper: In capitals throughout.
+    """
+
+    lower: bool
+    upper: bool
 
 
 class TextCleaner:
@@ -207,26 +225,33 @@ class TextCleaner:
         self, text: str, start: int, stop: int, found: Sequence[Found], titled: frozenset[int]
     ) -> list[_Token]:
         read = plain(text[start:stop])
-        sloppy = not any(char.isupper() for char in read)
+        writing = _Writing(
+            lower=not any(char.isupper() for char in read), upper=not any(char.islower() for char in read)
+        )
         tokens: list[_Token] = []
+        gone: dict[int, str] = {}
+        for one in found:
+            for place in range(max(one.start, start), min(one.stop, stop)):
+                gone.setdefault(place, one.kind)
         for match in _TOKEN.finditer(read):
             token = _Token(match.start() + start, match.end() + start, match.group())
-            overlapping = [one for one in found if one.start < token.stop and one.stop > token.start]
-            if overlapping:
-                # What is found of a word takes the whole word with it.
-                token.kind = overlapping[0].kind
+            # What is found of a word takes the whole word with it.
+            token.kind = next((gone[place] for place in range(token.start, token.stop) if place in gone), "")
             token.titled = token.start in titled
             before = tokens[-1].text.lower() if tokens else ""
-            token.first = _STARTING.search(read[: match.start()]) is not None or before in _MODALITIES
+            token.first = (
+                _STARTING.search(read, max(0, match.start() - _START), match.start()) is not None
+                or before in _MODALITIES
+            )
             tokens.append(token)
         for place, token in enumerate(tokens):
             if not token.kind:
                 following = tokens[place + 1] if place + 1 < len(tokens) else None
-                token.kind = self._verdict(token, following, sloppy)
+                token.kind = self._verdict(token, following, writing)
         self._join(tokens, text)
         return tokens
 
-    def _verdict(self, token: _Token, following: _Token | None, sloppy: bool) -> str:
+    def _verdict(self, token: _Token, following: _Token | None, writing: _Writing) -> str:
         """What a token goes as that nothing has found; empty if it stays."""
         word, lower = token.text, token.text.lower()
         if not word.isalpha():
@@ -234,7 +259,7 @@ class TextCleaner:
         if len(word) == 1 or (lower in _ABBREVIATIONS and not (token.titled and token.is_capital)):
             return ""
         if word.islower():
-            return self._lower(lower, token.titled or sloppy)
+            return self._lower(lower, token.titled or writing.lower)
         if word.isupper():
             listed = (
                 self._words.listed(lower) if len(word) < _WORD_IN_CAPITALS else self._words.ordinary(lower)
@@ -243,6 +268,12 @@ class TextCleaner:
         if word[1:].islower():
             return "" if self._stays_with_capital(token, lower, following) else "name"
         return "" if self._words.medical(lower) and not self._words.may_be_name(lower) else "word"
+
+    def _is_word_in_capitals(self, word: str, writing: _Writing) -> bool:
+        """Short ones are acronyms, and may be initials, unless all is in capitals."""
+        if len(word) <= _INITIALS and not writing.upper:
+            return self._words.medical(word)
+        return self._words.ordinary(word) if len(word) >= _WORD_IN_CAPITALS else self._words.listed(word)
 
     def _lower(self, word: str, suspicious: bool) -> str:
         """The same of a word in lower case; where names may be so too, what may be a name goes."""

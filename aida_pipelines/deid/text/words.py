@@ -19,6 +19,7 @@ from aida_pipelines.contracts.vocabulary import normalise
 
 _MIN_PART, _MIN_LAST = 3, 4
 _MAX_PARTS = 3
+_MAX_LETTERS = 40
 
 _NATURE = frozenset(
     """
@@ -183,7 +184,7 @@ class Words:
         return self._english.is_name(word)
 
     def _compound(self, word: str, parts: int = _MAX_PARTS) -> bool:
-        if parts == _MAX_PARTS and _NAME_ENDINGS.fullmatch(word):
+        if len(word) > _MAX_LETTERS or (parts == _MAX_PARTS and _NAME_ENDINGS.fullmatch(word)):
             return False
         for place in range(_MIN_PART, len(word) - _MIN_LAST + 1):
             if not self._first_part(word[:place]):

@@ -40,6 +40,12 @@ def cleaner(tokens):
         ("DT Thorax den 12 mars 2024.", "DT Thorax den [date]."),
         ("Telefon 070-174 06 11 eller vobrina@exempel.invalid.", "[contact] eller [contact]."),
         ("Pnr 19121212-1212 saknas.", "Pnr [number] saknas."),
+        ("94-årig kvinna, maken är 101 år, sonen 64 år.", "90-årig kvinna, maken är 90 år, sonen 64 år."),
+        ("Nittiofyraårig man. Ålder: 97.", "90 man. Ålder: 90."),
+        ("Ont sedan mars, född -31.", "Ont sedan [date]."),
+        ("Granskad KF och MR.", "Granskad [name] och MR."),
+        ("UNDERSÖKT SOM OVAN, AV TJELVANDER", "UNDERSÖKT SOM OVAN, AV [name]"),
+        ("Kort 1234 5678 gäller.", "Kort [number] gäller."),
         ("Prov 123456 taget.", "Prov [number] taget."),
     ],
 )  # fmt: skip
