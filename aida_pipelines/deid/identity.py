@@ -48,6 +48,9 @@ _PLACES = _tags(
     """
 )
 
+TAGS = frozenset({*_NAMES, *_IDS, _OTHER_IDS, *_DAYS, *_TELEPHONES, *_PLACES})
+"""All attributes that are read."""
+
 
 def known_of(header: Header) -> Known:
     """The identifiers of the person, of the staff named and of the order, as far as texts beside them may hold them."""
