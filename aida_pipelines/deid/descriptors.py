@@ -83,7 +83,7 @@ class DescriptorCleaner:
     def _once(self, text: str) -> str:
         text = _JOINED_NUMBERS.sub("?", without_numbers_of_persons(ENCODED.sub("?", text)))
         text = SPELT_OUT.sub("?", _NUMBERS_IN_A_ROW.sub("?", text))
-        text = without_initials(text, self._tokens)
+        text = without_initials(text, self.tokens)
         kept, last_kept = [], True
         for match in _WORD.finditer(text):
             # A bare number behind a word that goes is part of it: house numbers, post codes, numbers of wards.
