@@ -9,7 +9,7 @@ WORKERS ?= 2
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-all lint format ui docs bench bench-deid bench-midi fuzz fuzz-atheris lock clean
+.PHONY: help install demo test test-slow test-all lint format ui docs bench bench-deid bench-midi bench-text fuzz fuzz-atheris lock clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ bench: $(STAMP) ## Figures that the docs quote; prints them
 
 bench-midi: $(STAMP) ## De-identification scored in the form of the MIDI-B challenge
 	$(BIN)/python -m benchmarks.midi
+
+bench-text: $(STAMP) ## Free text: identifiers found, words kept; fails below its targets
+	$(BIN)/python -m benchmarks.text
 
 fuzz: $(STAMP) ## 100,000 mutated files through de-identification and verification; fails on what must not be
 	$(BIN)/python -m benchmarks.fuzz 100000

@@ -99,6 +99,13 @@ SopClass = Annotated[str, AfterValidator(_sop_class)]
 """A SOP class; a keyword or name is turned into its UID."""
 
 
+class Prose(StrEnum):
+    """What is done about sentences in structured reports and annotations."""
+
+    DROP = "drop"  # the text goes whole
+    CLEAN = "clean"  # what identifies goes, by recognisers and an allow-list of ordinary words; see deid.text.cleaner
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -279,6 +286,8 @@ class DeidProfile(_Strict):
             (``extended``).
         options: The options of PS3.15 annex E.3 that are taken.
         dates: How dates are modified where they are: with the option for modified dates, and in clinical tables.
+        prose: What is done about sentences where a text may be a word or a page. Cleaned ones keep what they say, and
+            a name that is also an ordinary word might be left in them.
         sop_classes: Kinds of objects that are let through; all others are held.
         pixel_text: When pixels may hold identifying text.
         rules: Exceptions and additions; a later rule wins.
@@ -296,6 +305,7 @@ class DeidProfile(_Strict):
     extends: str = ""
     options: frozenset[Option] = frozenset()
     dates: DateMode = DateMode.SHIFT
+    prose: Prose = Prose.DROP
     sop_classes: frozenset[SopClass]
     pixel_text: PixelText
     rules: tuple[AttributeRule, ...] = ()

@@ -18,6 +18,9 @@ from aida_pipelines.deid.pseudonym import is_personal_number
 MAX_DIGITS = 8
 """A description whose numbers together have more digits than this loses all of them: they may spell an id."""
 
+UNKNOWN_WORD = " qqqq "
+"""On no allow-list: stands where an identifier stood, so that the number behind it goes as well."""
+
 _JOINED_NUMBERS = re.compile(
     r"(?<![\d.,])(?:\d{1,4}([-/.])\d{1,3}(\1\d{1,4})+|0\d{1,3}[-/ ]+\d{2,}([ -]\d{2,})*|\d+-\d{5,})(?!\d)"
 )
@@ -57,10 +60,13 @@ class DescriptorCleaner:
 
     Args:
         tokens: The allowed words, normalised: the terms of ``vocabularies/descriptor_tokens.csv``.
+
+    Attributes:
+        tokens: The same.
     """
 
     def __init__(self, tokens: Iterable[str]) -> None:
-        self._tokens = frozenset(tokens)
+        self.tokens = frozenset(tokens)
 
     def __call__(self, text: str) -> str:
         """The text with everything else left out; words keep their order and the signs between them.
@@ -77,7 +83,7 @@ class DescriptorCleaner:
     def _once(self, text: str) -> str:
         text = _JOINED_NUMBERS.sub("?", without_numbers_of_persons(ENCODED.sub("?", text)))
         text = SPELT_OUT.sub("?", _NUMBERS_IN_A_ROW.sub("?", text))
-        text = without_initials(text, self._tokens)
+        text = without_initials(text, self.tokens)
         kept, last_kept = [], True
         for match in _WORD.finditer(text):
             # A bare number behind a word that goes is part of it: house numbers, post codes, numbers of wards.
@@ -111,12 +117,12 @@ class DescriptorCleaner:
         if not word.isascii() and not is_latin(word):
             return False
         folded = word.casefold() if word.isascii() else normalise(word)
-        if folded in self._tokens:
+        if folded in self.tokens:
             return True
         if match := _NUMBER.fullmatch(folded):
-            return not match[2] or match[2] in self._tokens
+            return not match[2] or match[2] in self.tokens
         if match := _LETTERS_THEN_NUMBER.fullmatch(folded):
-            return match[1] in self._tokens and (not match[3] or match[3] in self._tokens)
+            return match[1] in self.tokens and (not match[3] or match[3] in self.tokens)
         return False
 
 

@@ -18,7 +18,7 @@ from struct import error as struct_error
 from struct import pack
 from types import MappingProxyType
 
-from aida_pipelines.contracts.profile import Action, DeidProfile, Option
+from aida_pipelines.contracts.profile import Action, DeidProfile, Option, Prose
 from aida_pipelines.deid._ps3_3_terms import CODED_TERMS
 from aida_pipelines.deid._ps3_3_types import NEVER_EMPTY
 from aida_pipelines.deid._ps3_15_e1_1 import EDITION
@@ -45,12 +45,22 @@ from aida_pipelines.deid.content import (
     refers_by_position,
 )
 from aida_pipelines.deid.dates import moved_value
-from aida_pipelines.deid.descriptors import DescriptorCleaner, say_a_number, unified, without_spelt_out
+from aida_pipelines.deid.descriptors import (
+    UNKNOWN_WORD,
+    DescriptorCleaner,
+    say_a_number,
+    unified,
+    without_spelt_out,
+)
 from aida_pipelines.deid.devices import DeviceCleaner
 from aida_pipelines.deid.honest import BINARY_VRS, TEMPORAL_VRS, is_honest, is_nobodys
 from aida_pipelines.deid.icc import rebuilt
+from aida_pipelines.deid.identity import known_of
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
+from aida_pipelines.deid.text.cleaner import TextCleaner
+from aida_pipelines.deid.text.known import Known
+from aida_pipelines.deid.text.words import Words
 from aida_pipelines.deid.timeline import Timeline, timeline
 from aida_pipelines.dicom.dictionary import UID_dictionary
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
@@ -234,6 +244,7 @@ class Decisions:
         sop_class: The SOP class.
         pixels: What is declared of pixel data.
         added: Elements that say what was done, by tag.
+        known: Whom it is about, for the texts.
     """
 
     subject: str
@@ -242,6 +253,7 @@ class Decisions:
     sop_class: str
     pixels: DeclaredPixels
     added: dict[int, bytes]
+    known: Known
 
 
 class Deidentifier:
@@ -271,6 +283,7 @@ class Deidentifier:
         self._issuer = issuer
         self._timeline = timeline(profile.dates, pseudonyms)
         self._rules = RuleBook(profile)
+        self._prose = TextCleaner(Words(cleaner.tokens)) if profile.prose is Prose.CLEAN else None
 
     def deidentify(self, source: Source, *, pixels_reviewed: bool = False) -> Deidentified:
         """De-identify one file.
@@ -326,6 +339,7 @@ class Deidentifier:
             sop_class=sop_class,
             pixels=_declared_pixels(top),
             added=added,
+            known=known_of(top),
         )
 
     def rewriter(self, parsed: ParsedFile, decided: Decisions) -> _Rewriter:
@@ -338,6 +352,8 @@ class Deidentifier:
             self._cleaner,
             self._devices,
             decided.subject,
+            decided.known,
+            self._prose,
         )
 
     def assembled(
@@ -451,12 +467,19 @@ class Top:
 
     def inner_text(self, sequence: int, tag: int) -> str:
         """The first value of a text-like attribute in a sequence's first item; empty if there is none."""
+        return next(iter(self.inner_texts(sequence, tag)), "")
+
+    def inner_texts(self, sequence: int, tag: int) -> list[str]:
+        """First values of a text-like attribute in a sequence's items; empty where an item has none."""
         self.read.add(sequence)
         element = self._elements.get(sequence)
-        if element is None or not element.items:
-            return ""
-        inner = next((one for one in element.items[0] if one.tag == tag), None)
-        return decode_text(self._parsed.value(inner), vr_of(tag), self.charset) if inner else ""
+        inner = [
+            next((one for one in item if one.tag == tag), None)
+            for item in (element.items or () if element else ())
+        ]
+        return [
+            decode_text(self._parsed.value(one), vr_of(tag), self.charset) if one else "" for one in inner
+        ]
 
     def number(self, tag: int, default: int) -> int:
         """The first value of a numeric attribute."""
@@ -502,6 +525,8 @@ class _Rewriter:
         cleaner: DescriptorCleaner,
         devices: DeviceCleaner,
         subject: str,
+        known: Known,
+        prose: TextCleaner | None,
     ) -> None:
         self._parsed = parsed
         self._rules = rules
@@ -510,6 +535,8 @@ class _Rewriter:
         self._cleaner = cleaner
         self._devices = devices
         self._subject = subject
+        self._known = known
+        self._prose = prose
         self.changes: list[Change] = []
         self._in_content, self._structured, self._positions = False, False, Positions()
 
@@ -746,7 +773,7 @@ class _Rewriter:
         if action is Action.CLEAN_TEXT:
             cleaned = self._coded(value, charset) if vr == "CS" else self._cleaned(value, vr, charset)
             if element.tag in MAYBE_PROSE and is_prose(value, cleaned):
-                cleaned = b""
+                cleaned = self._sentences(value, vr, charset)
             # A code without a meaning, a segment without a label are invalid everywhere.
             return cleaned or (dummy_value(vr) if element.tag in NEVER_EMPTY else b"")
         return dummy_value(vr)
@@ -776,7 +803,9 @@ class _Rewriter:
         if sum(map(len, filter(str.isdigit, coded))) > _MAX_CODED_DIGITS or say_a_number(coded):
             coded = ["" if part.isdigit() else part for part in coded]
         coded = without_spelt_out(coded)
-        words = self._cleaner.values(["" if _is_coded(part) else part for part in parts])
+        words = self._cleaner.values(
+            ["" if _is_coded(part) else self._known.without(part, UNKNOWN_WORD) for part in parts]
+        )
         kept = [term or _worded(word) for term, word in zip(coded, words, strict=True)]
         return _encoded("\\".join(kept) if any(kept) else "", charset)
 
@@ -800,8 +829,16 @@ class _Rewriter:
         text = decode_text(value, vr if value.isascii() else "LO", charset)
         if "\x1b" in text:
             return b""  # an escape sequence that says nothing in this character set: nor does what follows
-        cleaned = (cleaner or self._cleaner).values(text.split("\\"))
+        values = [self._known.without(value, UNKNOWN_WORD) for value in text.split("\\")]
+        cleaned = (cleaner or self._cleaner).values(values)
         return _encoded("\\".join(cleaned) if any(cleaned) else "", charset)
+
+    def _sentences(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
+        """Prose, if the profile has it cleaned; else nothing."""
+        text = decode_text(value, vr, charset)
+        if self._prose is None or "\x1b" in text:
+            return b""
+        return _encoded(self._prose(text, self._known), charset)
 
     def _tokens(self, value: bytes, vr: str, charset: Sequence[str]) -> bytes:
         """Opaque identifiers: a token for each; what is too short to identify anyone stays."""

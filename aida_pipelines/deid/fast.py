@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aida_pipelines.deid.engine import OFFSET_TABLES, Change, Decisions, Deidentified, Deidentifier, Top
+from aida_pipelines.deid.text.known import SIZE
 from aida_pipelines.dicom.parse import Encoding, ParsedFile, Source, Walker
 from aida_pipelines.dicom.scan import Scanned, Scanner
 from aida_pipelines.dicom.values import strings
@@ -108,7 +109,7 @@ class FastDeidentifier(Deidentifier):
         key = tuple(map(by_tag.get, tags))
         if not any(isinstance(raw, int) for raw in key):  # of a long element only the place is known
             group.setdefault(tags, {})[key] = context
-            self._size += 20 * _ENTRY
+            self._size += 20 * _ENTRY + SIZE
         return context
 
     def _rewrite(self, parsed: ParsedFile, context: _Context, raw: bytes | int) -> _Rewritten:

@@ -319,7 +319,8 @@ class _Run:
         days = timeline(self.profile.dates, pseudonyms)
         for table in sorted(delivered):
             contract = self.contracts.table(table)
-            reader = ClinicalTable(contract, pseudonyms, days, issuer=self.issuer)
+            tokens = self.contracts.vocabulary("descriptor_tokens").terms
+            reader = ClinicalTable(contract, pseudonyms, days, issuer=self.issuer, tokens=tokens)
             yield self._write(table, self._clinical_rows(table, reader))
 
     def _clinical_rows(self, table: str, reader: ClinicalTable) -> Iterator[dict[str, Any]]:

@@ -122,3 +122,30 @@ def test_a_contract_by_which_an_age_over_89_could_come_out_is_refused(
 ):
     with pytest.raises(ContractError, match=name):
         with_column(contract, pseudonyms, days, name, kind, treatment)
+
+
+def test_free_text_loses_the_rows_own_identifiers_and_all_else_that_identifies(
+    contract, pseudonyms, days, tmp_path, tokens
+):
+    column = Column("note", "string", custom={"sourceColumn": "anteckning", "deid": "clean-text"})
+    table = ClinicalTable(
+        replace(contract, columns=(*contract.columns, column)), pseudonyms, days, issuer="norr", tokens=tokens
+    )
+    note = (
+        "Axel Attrappvist (121212-1212, kort 4711X) har ont i höger axel sedan 2024-01-10. Axels fru Vobrina ringer "
+        "070-174 06 11. Inga frakturer. Mvh dr Ring"
+    )
+    text = (
+        "patient_id,namn,kort,icd10,diagnosis_date,anteckning\n"
+        f'19121212-1212,"Attrappvist, Axel",4711X,M75.1,2024-01-10,"{note}"\n'
+    )
+    (row,) = rows_of(table, tmp_path / "t.csv", text)
+    assert row["note"].startswith("[name] ([number], kort [number]) har ont i höger [name] sedan [date].")
+    assert "Inga frakturer." in row["note"]
+    for planted in ("Axel", "Attrapp", "1212", "4711", "Vobrina", "070", "2024", "dr Ring"):
+        assert planted.casefold() not in row["note"].casefold()
+
+
+def test_free_text_that_is_a_number_is_a_mistake_of_the_contract(contract, pseudonyms, days):
+    with pytest.raises(ContractError, match="free text is a string"):
+        with_column(contract, pseudonyms, days, "note", "integer", "clean-text")

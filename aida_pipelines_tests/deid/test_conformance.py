@@ -32,7 +32,8 @@ from aida_pipelines.deid.conformance import (
 from aida_pipelines.deid.conformance_text import CODES, WORDS, looked_for, statement_document
 from aida_pipelines.deid.document import Document, Grid, Section, as_html, as_markdown
 from aida_pipelines.deid.engine import dummy_value
-from aida_pipelines.deid.honest import BINARY_VRS, BULK_VRS
+from aida_pipelines.deid.honest import BINARY_VRS, BULK_VRS, TEXT_VRS
+from aida_pipelines.deid.identity import TAGS as IDENTITY
 from aida_pipelines.deid.rules import Rules
 from aida_pipelines.dicom.encode import encode_element, encode_item
 from aida_pipelines.dicom.parse import EXPLICIT, vr_of
@@ -72,6 +73,8 @@ TEXTS = {
 def original(tag, vr):
     if tag == 0x00080201:
         return b"+0100"
+    if tag in IDENTITY and vr in TEXT_VRS:
+        return b"Xyzzy 4711"  # what is the person's own would go from all other attributes as well
     if vr in TEXTS:
         return TEXTS[vr].encode()
     if vr in BINARY_VRS:

@@ -14,7 +14,7 @@ from pydicom.sr._snomed_dict import mapping as snomed
 from pydicom.sr.codedict import Code
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from aida_pipelines.contracts.profile import AttributeRule, DeidProfile, Option, PixelText
+from aida_pipelines.contracts.profile import AttributeRule, DeidProfile, Option, PixelText, Prose
 from aida_pipelines.deid.content import ALSO, ITEMS, SNOMED_RT
 from aida_pipelines.dicom.encode import encode_element, encode_item
 from aida_pipelines.dicom.parse import EXPLICIT
@@ -278,6 +278,31 @@ def test_what_the_table_does_not_list_goes_by_its_value(cleaned):
 def test_of_texts_descriptions_are_cleaned_and_prose_is_dropped(cleaned, text, stays):
     (after,) = cleaned([content_item(PLAIN, "TEXT", TextValue=text)], profile(CLEAN))
     assert after.TextValue == stays
+
+
+REPORT = (
+    "Inga metastaser i levern. Jämfört med 2023-11-02 oförändrat. Anna Svensson informerad av dr Vobrin Tjelvander.\r\n"
+    "Pnr 19121212-1212. Svenssons njurar utan anmärkning."
+)
+
+
+def test_a_profile_may_have_prose_cleaned_and_then_it_keeps_what_it_says(cleaned):
+    wanted = profile(CLEAN).model_copy(update={"prose": Prose.CLEAN})
+    (after,) = cleaned([content_item(PLAIN, "TEXT", TextValue=REPORT)], wanted)
+    assert after.TextValue.splitlines() == [
+        "Inga metastaser i levern. Jämfört med [date] oförändrat. [name] informerad av dr [name].",
+        "Pnr [number]. [name] njurar utan anmärkning.",
+    ]
+    (short,) = cleaned([content_item(PLAIN, "TEXT", TextValue="liver, Svensson, axial")], wanted)
+    assert short.TextValue == "liver axial"  # a description is cleaned as one all the same
+
+
+def test_what_is_left_of_prose_passes_the_verifier(deidentifier, verifier):
+    wanted = profile(CLEAN).model_copy(update={"prose": Prose.CLEAN})
+    result = deidentifier(wanted).deidentify(
+        as_bytes(report([content_item(PLAIN, "TEXT", TextValue=REPORT)]))
+    )
+    verifier(wanted).verify(result)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aida_pipelines.deid.descriptors import MAX_DIGITS, DescriptorCleaner, unified
+from aida_pipelines.dicom.encode import encode_element, encode_item
+from aida_pipelines.dicom.parse import EXPLICIT
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +81,25 @@ def test_a_gradient_direction_alone_stays(clean):
     ):
         assert "895,-0.445" not in clean(other)
         assert "1912" not in clean(other)
+
+
+SERIES_DESCRIPTION, OTHER_IDS = 0x0008103E, 0x00101002
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "cleaned"),
+    [
+        ({0x00100010: ("PN", b"Palm^Sten")}, "MR Palm höger", b"MR h\xf6ger"),  # part of a hand, and this patient
+        ({0x00080090: ("PN", b"Hals^Knut")}, "CT hals thorax", b"CT thorax"),
+        ({0x00100030: ("DA", b"19121231")}, "CT 31/12 thorax", b"CT thorax"),
+        ({0x00080050: ("SH", b"T1234")}, "Thorax T1234", b"Thorax"),
+        ({OTHER_IDS: ("SQ", encode_item(encode_element(0x00100020, "LO", b"b1500", EXPLICIT), EXPLICIT))}, "DWI b1500", b"DWI"),
+        ({}, "MR Palm", b"MR Palm"),
+    ],
+)  # fmt: skip
+def test_the_headers_own_identifiers_go_though_they_are_harmless_words(
+    deidentifier, research, instance, header, text, cleaned
+):
+    source = instance({**header, SERIES_DESCRIPTION: ("LO", text.encode("latin-1"))})
+    result = deidentifier(research).deidentify(source)
+    assert result.elements[SERIES_DESCRIPTION][8:].strip() == cleaned

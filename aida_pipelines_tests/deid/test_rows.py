@@ -16,6 +16,8 @@ from pydicom import dcmread
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 
 from aida_pipelines.contracts.profile import AttributeRule, DeidProfile, Option, PixelText
+from aida_pipelines.deid.honest import TEXT_VRS
+from aida_pipelines.deid.identity import TAGS as IDENTITY
 from aida_pipelines.dicom.quiet import quiet_pydicom
 from aida_pipelines_tests.deid.sowing import CT, el, file, header, item, sq
 
@@ -52,7 +54,10 @@ def vr_of(tag):
 
 
 def value_of(tag):
-    return b"+0100" if tag == ZONE else VALUES[vr_of(tag)]
+    vr = vr_of(tag)
+    if tag in IDENTITY and vr in TEXT_VRS:
+        return b"Zyxwvut 4711"  # the person's own would go from all other texts as well
+    return b"+0100" if tag == ZONE else VALUES[vr]
 
 
 ROWS = [
