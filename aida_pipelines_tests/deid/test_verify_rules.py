@@ -24,6 +24,7 @@ from aida_pipelines.deid import engine
 from aida_pipelines.deid._ps3_15_e1_1 import ROWS
 from aida_pipelines.deid.codes import CODE_TAGS
 from aida_pipelines.deid.rules import _UNLISTED, RuleBook
+from aida_pipelines.deid.text.known import NOTHING
 from aida_pipelines.dicom.encode import encode_element, encode_item
 from aida_pipelines.dicom.parse import EXPLICIT, LONG_VRS
 from aida_pipelines.errors import Quarantine
@@ -295,7 +296,8 @@ def test_dates_that_move_by_different_numbers_of_days_keep_their_order(
         assert {finding.kind for finding in found} == {kind}
 
 
-def test_a_cleaner_that_cleans_nothing_is_noticed(deidentifier, verifier, research, instance):
+def test_a_cleaner_that_cleans_nothing_is_noticed(deidentifier, verifier, research, instance, monkeypatch):
+    monkeypatch.setattr(engine, "known_of", lambda top: NOTHING)
     one = deidentifier(research)
     one._cleaner = SimpleNamespace(values=list)
     for tag in (0x00081030, 0x0008103E, 0x00181030, 0x00204000, 0x00400254):
@@ -328,8 +330,9 @@ def test_values_that_are_not_what_they_say_are_noticed(
 
 @pytest.mark.parametrize("tag", [0x00080070, 0x00081090, 0x00181020, 0x00181210, 0x00180024])
 def test_a_cleaner_of_devices_texts_that_cleans_nothing_is_noticed(
-    deidentifier, verifier, research, instance, tag
+    deidentifier, verifier, research, instance, tag, monkeypatch
 ):
+    monkeypatch.setattr(engine, "known_of", lambda top: NOTHING)
     one = deidentifier(research)
     one._devices = SimpleNamespace(values=list)
     source = instance(KNOWN | {tag: (vr_of(tag), b"MAGNETOM Zackrisson")})

@@ -91,6 +91,10 @@ def dates(text: str) -> Iterator[Found]:
             yield Found(match.start(), match.end(), "date")
 
 
+_EPOCH_DIGITS = 9
+"""Seconds of fewer digits, in the years around 1970, are any number."""
+
+
 def high_ages(text: str) -> Iterator[Found]:
     """Ages over 89 (and 90): there are so few of them that they become 90."""
     read = plain(text)
@@ -111,4 +115,5 @@ def ways_to_write(day: date) -> Iterator[str]:
         "epoch": str(int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())),
     }  # fmt: skip
     for form in _WRITTEN:
-        yield form.format(**parts).lower()
+        if form != "{epoch}" or len(parts["epoch"]) >= _EPOCH_DIGITS:
+            yield form.format(**parts).lower()

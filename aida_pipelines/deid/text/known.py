@@ -32,7 +32,7 @@ _LONG_NAME = 6
 _MIN_ID_DIGITS, _MIN_ID = 4, 3
 _LONG_ID = 6
 _MIN_PHONE = 5
-_MIN_STREET = 4
+_MIN_STREET, _MIN_PLACE = 4, 4
 _MIN_SPELT_OUT = 4
 _NO_NAMES = frozenset(
     {"anonymous", "anonymized", "anonymised", "unknown", "none", "null", "okand", "dr", "md", "mr", "mrs"}
@@ -213,7 +213,7 @@ def _place(place: str) -> Iterator[str]:
     """Patterns for an address, its lines, and a street without its number."""
     for line in (place, *re.split(r"[\^,;\n=]+", place)):
         words = re.findall(r"[^\W_]+", fold(line))
-        if sum(map(len, words)) >= _MIN_ID and not line.strip().isdigit():
+        if sum(map(len, words)) >= _MIN_PLACE and not line.strip().isdigit():
             yield r"[\W_]{1,3}".join(map(re.escape, words))
         number = next((place for place, word in enumerate(words) if word[:1].isdigit()), 0)
         if any(len(word) > _MIN_STREET for word in words[:number]):

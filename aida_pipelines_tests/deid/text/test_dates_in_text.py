@@ -60,3 +60,8 @@ def test_parts_of_dates_are_found(text):
 )  # fmt: skip
 def test_measures_are_no_dates(text):
     assert not list(dates(text))
+
+
+def test_the_first_second_of_1970_is_no_way_to_write_a_day():
+    assert "0" not in ways_to_write(date(1970, 1, 1))
+    assert min(map(len, ways_to_write(date(1970, 1, 2)))) >= 3

@@ -75,6 +75,10 @@ def test_a_value_that_says_nothing_takes_nothing(value):
     assert known.without("Thorax 120 kV, 1900-01-01 ?") == "Thorax 120 kV, 1900-01-01 ?"
 
 
+def test_an_institution_of_three_letters_takes_no_makers_name():
+    assert Known(places=("UIH",)).without("UIH uMR 770") == "UIH uMR 770"
+
+
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_any_value_and_any_text_are_bearable(value, text):
     known = Known((value,), (value,), (value,), (value,), (value,))
