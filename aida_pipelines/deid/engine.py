@@ -829,7 +829,11 @@ class _Rewriter:
         text = decode_text(value, vr if value.isascii() else "LO", charset)
         if "\x1b" in text:
             return b""  # an escape sequence that says nothing in this character set: nor does what follows
-        values = [self._known.without(value, UNKNOWN_WORD) for value in text.split("\\")]
+        values = text.split("\\")
+        if cleaner is None:
+            # Not from devices' texts: of those only makers' words and versions stay, a patient's number or a
+            # hospital with the same letters (UIH) or not.
+            values = [self._known.without(value, UNKNOWN_WORD) for value in values]
         cleaned = (cleaner or self._cleaner).values(values)
         return _encoded("\\".join(cleaned) if any(cleaned) else "", charset)
 
