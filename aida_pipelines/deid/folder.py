@@ -212,16 +212,16 @@ def deidentify_folder(
     """
     from aida_pipelines.deid.folder_report import Report  # PyArrow: not for the processes
 
-    key = DomainKey.of(key_file, domain)
-    recipe = Recipe(
-        profile=profile,
-        tokens=frozenset(contracts.vocabulary("descriptor_tokens").terms),
-        device_tokens=frozenset(contracts.vocabulary("device_tokens").terms),
-        key=key,
-        issuer=issuer,
-    )
     try:
         _check_folders(src, dst, report_dir)
+        key = DomainKey.of(key_file, domain)
+        recipe = Recipe(
+            profile=profile,
+            tokens=frozenset(contracts.vocabulary("descriptor_tokens").terms),
+            device_tokens=frozenset(contracts.vocabulary("device_tokens").terms),
+            key=key,
+            issuer=issuer,
+        )
         dst.mkdir(parents=True, exist_ok=True)
         sweep_scratch(dst)
         counts: Counter[str] = Counter()
