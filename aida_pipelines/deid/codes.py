@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from typing import cast
 
 from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS
 from aida_pipelines.deid.pseudonym import is_personal_number
+from aida_pipelines.dicom.dictionary import concept_meanings
 
 CODE_VALUE, SCHEME, SCHEME_VERSION = 0x00080100, 0x00080102, 0x00080103
 LONG_CODE_VALUE, URN_CODE_VALUE = 0x00080119, 0x00080120
@@ -79,13 +79,11 @@ def _of_table() -> dict[str, frozenset[str]]:
 
 
 @cache
-def _known() -> dict[str, frozenset[str]]:
-    from pydicom.sr._concepts_dict import concepts
-
-    return {
-        scheme: frozenset(code for codes in keywords.values() for code in cast("dict[str, object]", codes))
-        for scheme, keywords in concepts.items()
-    }
+def _known() -> dict[str, set[str]]:
+    known: dict[str, set[str]] = {}
+    for scheme, code in concept_meanings():
+        known.setdefault(scheme, set()).add(code)
+    return known
 
 
 def _is_day(code: str) -> bool:

@@ -26,6 +26,7 @@ from aida_pipelines.deid.descriptors import (
     without_numbers_of_persons,
     without_spelt_out,
 )
+from aida_pipelines.dicom.dictionary import DicomDictionary, private_creators
 
 _WORD = re.compile(r"[^\W_]+")
 _RUN = re.compile(r"[0-9]+|[^0-9]+")
@@ -163,15 +164,10 @@ def _is_pair_of_persons(numbers: str, parts: Sequence[str], signs: set[str]) -> 
 @cache
 def _names() -> frozenset[str]:
     """Names of the standard's attributes, and private creators of more than one word."""
-    from pydicom._dicom_dict import DicomDictionary
-    from pydicom._private_dict import private_dictionaries
-
     names = {normalise(entry[2]) for entry in DicomDictionary.values()}
-    return frozenset(names | {normalise(creator) for creator in private_dictionaries})
+    return frozenset(names | {normalise(creator) for creator in private_creators()})
 
 
 @cache
 def _keywords() -> frozenset[str]:
-    from pydicom._dicom_dict import DicomDictionary
-
     return frozenset(entry[4] for entry in DicomDictionary.values() if entry[4])

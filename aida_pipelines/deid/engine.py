@@ -17,6 +17,7 @@ from math import ceil, isfinite
 from struct import error as struct_error
 from struct import pack
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from aida_pipelines.contracts.profile import Action, DeidProfile, Option, Prose
 from aida_pipelines.deid._ps3_3_terms import CODED_TERMS
@@ -58,9 +59,7 @@ from aida_pipelines.deid.icc import rebuilt
 from aida_pipelines.deid.identity import known_of
 from aida_pipelines.deid.pseudonym import Pseudonyms
 from aida_pipelines.deid.rules import RuleBook, Rules
-from aida_pipelines.deid.text.cleaner import TextCleaner
 from aida_pipelines.deid.text.known import Known
-from aida_pipelines.deid.text.words import Words
 from aida_pipelines.deid.timeline import Timeline, timeline
 from aida_pipelines.dicom.dictionary import UID_dictionary
 from aida_pipelines.dicom.encode import encode_element, encode_file_meta, encode_item
@@ -79,6 +78,9 @@ from aida_pipelines.dicom.parse import (
 )
 from aida_pipelines.dicom.values import DEFAULT_CHARSET, charset_of, decode_text, is_charset, numbers, strings
 from aida_pipelines.errors import InstanceOutcome, Quarantine
+
+if TYPE_CHECKING:
+    from aida_pipelines.deid.text.cleaner import TextCleaner
 
 _CHARSET = 0x00080005
 _SOP_CLASS, _SOP_INSTANCE, _MODALITY, _MANUFACTURER = 0x00080016, 0x00080018, 0x00080060, 0x00080070
@@ -283,7 +285,7 @@ class Deidentifier:
         self._issuer = issuer
         self._timeline = timeline(profile.dates, pseudonyms)
         self._rules = RuleBook(profile)
-        self._prose = TextCleaner(Words(cleaner.tokens)) if profile.prose is Prose.CLEAN else None
+        self._prose = _prose_cleaner(cleaner.tokens) if profile.prose is Prose.CLEAN else None
 
     def deidentify(self, source: Source, *, pixels_reviewed: bool = False) -> Deidentified:
         """De-identify one file.
@@ -420,6 +422,13 @@ class Deidentifier:
             _METHOD_CODES: encode_element(_METHOD_CODES, "SQ", items, encoding),
             _TEMPORAL_MODIFIED: text(_TEMPORAL_MODIFIED, "CS", temporal),
         }
+
+
+def _prose_cleaner(tokens: frozenset[str]) -> TextCleaner:
+    from aida_pipelines.deid.text.cleaner import TextCleaner  # its patterns take a while to compile
+    from aida_pipelines.deid.text.words import Words
+
+    return TextCleaner(Words(tokens))
 
 
 class Top:

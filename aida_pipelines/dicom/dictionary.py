@@ -7,6 +7,7 @@ the tables only; what reads objects, the verifier say, imports pydicom itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_loader
@@ -50,6 +51,11 @@ def private_vr(creator: str, group: int, element: int) -> str:
     entry = _private().get(creator, {}).get(f"{group:04X}xx{element:02X}")
     vr = entry[0] if entry else ""
     return "" if vr == "UN" else vr[:2]
+
+
+def private_creators() -> Iterable[str]:
+    """Private Creators that GDCM's dictionary knows."""
+    return _private()
 
 
 @cache
