@@ -6,6 +6,7 @@ PYTHON  ?= python3.11
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.installed
 WORKERS ?= 2
+FUZZ    ?= 100000
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
@@ -60,8 +61,8 @@ bench-midi: $(STAMP) ## De-identification scored in the form of the MIDI-B chall
 bench-text: $(STAMP) ## Free text: identifiers found, words kept; fails below its targets
 	$(BIN)/python -m benchmarks.text
 
-fuzz: $(STAMP) ## 100,000 mutated files through de-identification and verification; fails on what must not be
-	$(BIN)/python -m benchmarks.fuzz 100000
+fuzz: $(STAMP) ## Mutated files (FUZZ=100000) through de-identification and verification; fails on what must not be
+	$(BIN)/python -m benchmarks.fuzz $(FUZZ)
 
 fuzz-atheris: $(STAMP) ## The same under a coverage-guided fuzzer, for SECONDS (60)
 	$(BIN)/python -m benchmarks.fuzz_atheris -max_total_time=$(SECONDS)

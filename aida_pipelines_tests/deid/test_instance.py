@@ -4,12 +4,14 @@ import hashlib
 import subprocess
 import sys
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pydicom.data
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from aida_pipelines.contracts.load import load_contracts
 from aida_pipelines.deid import instance as module
@@ -173,7 +175,9 @@ def large_native(path, instance):
 
 def large_compressed(path, instance):
     """JPEG frames of 64 KB each, as a slide has them."""
-    frame = b"\xff\xd8\xff\xda\0\x02" + b"\x11" * ((64 << 10) - 8) + b"\xff\xd9"
+    picture = BytesIO()
+    Image.new("L", (16, 16)).save(picture, "JPEG")
+    frame = picture.getvalue()[:-2] + b"\x11" * (64 << 10) + b"\xff\xd9"
     count = LARGE // 4 // len(frame)
     meta = {0x00280008: ("IS", str(count).encode()), 0x00280100: ("US", b"\x08\0")}
     header = instance(meta).replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.4.50")
