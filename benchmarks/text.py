@@ -18,12 +18,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from aida_pipelines.contracts.vocabulary import load_vocabulary
+from aida_pipelines.deid.luhn import luhn
 from aida_pipelines.deid.text.cleaner import TextCleaner
 from aida_pipelines.deid.text.dates import ways_to_write
 from aida_pipelines.deid.text.found import without
 from aida_pipelines.deid.text.known import Known
 from aida_pipelines.deid.text.spellings import fold
-from aida_pipelines.deid.text.swedish import luhn, swedish_numbers
+from aida_pipelines.deid.text.swedish import swedish_numbers
 from aida_pipelines.deid.text.words import Words
 
 _CHECKOUT = Path(__file__).resolve().parents[1]

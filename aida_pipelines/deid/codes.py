@@ -10,6 +10,7 @@ import re
 from functools import cache, lru_cache
 
 from aida_pipelines.deid._ps3_15_e3_4_1 import ITEMS
+from aida_pipelines.deid.luhn import luhn
 from aida_pipelines.deid.pseudonym import is_personal_number
 from aida_pipelines.dicom.dictionary import concept_meanings
 
@@ -61,7 +62,7 @@ def is_public(scheme: str, code: str) -> bool:
 
 def is_scheme(designator: str) -> bool:
     """Whether a Coding Scheme Designator is a registered one."""
-    return designator in SCHEMES or designator in _of_table()
+    return designator in SCHEMES
 
 
 def is_version(text: str) -> bool:
@@ -115,7 +116,4 @@ def _is_snomed(code: str) -> bool:
 def _is_loinc(code: str) -> bool:
     """Up to six digits, a hyphen, the check digit of modulus 10."""
     match = re.fullmatch(r"([1-9]\d{0,5})-(\d)", code)
-    if match is None:
-        return False
-    doubled = (int(digit) * (2 - index % 2) for index, digit in enumerate(reversed(match[1])))
-    return (sum(n // 10 + n % 10 for n in doubled) + int(match[2])) % 10 == 0
+    return match is not None and luhn(match[1] + match[2])

@@ -19,6 +19,8 @@ import re
 import unicodedata
 from datetime import date
 
+from aida_pipelines.deid.luhn import luhn
+
 KEY_BYTES = 32
 
 NATIONAL_ISSUER = "se-personnummer"
@@ -76,8 +78,7 @@ def _is_personal_number(match: re.Match[str]) -> bool:
         date(century * 100 + year, month, day - 60 if day > 60 else day)
     except ValueError:
         return False
-    doubled = (int(digit) * (2 - index % 2) for index, digit in enumerate(digits))
-    return sum(n // 10 + n % 10 for n in doubled) % 10 == 0
+    return luhn(digits)
 
 
 class Pseudonyms:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from aida_pipelines.deid.luhn import luhn
 from aida_pipelines.deid.text.found import Found
 from aida_pipelines.deid.text.plain import INVISIBLE, plain
 
@@ -133,12 +134,3 @@ def _national(bare: str) -> str:
 def _is_day(month_and_day: str) -> bool:
     month, day = int(month_and_day[:2]), int(month_and_day[2:])
     return 1 <= month <= 12 and 1 <= day <= _MONTH_DAYS[month - 1]
-
-
-def luhn(digits: str) -> bool:
-    """Whether the last digit is the Luhn check digit of the others (ISO/IEC 7812-1 annex B)."""
-    total = 0
-    for index, char in enumerate(reversed(digits)):
-        number = int(char) * (2 if index % 2 else 1)
-        total += number - 9 if number > 9 else number
-    return total % 10 == 0

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from aida_pipelines.deid.luhn import luhn
 from aida_pipelines.deid.text.found import without
-from aida_pipelines.deid.text.swedish import luhn, swedish_numbers
+from aida_pipelines.deid.text.swedish import swedish_numbers
 
 DAYS = st.dates(date(1890, 1, 1), date(2029, 12, 31))
 SIGNS = st.sampled_from(["", "-", "+", " ", "–", " - ", "—", ".", "\u00a0", "\u200b"])
